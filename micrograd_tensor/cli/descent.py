@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,44 +18,22 @@ _ERRORS = re.compile(r"(?i)\w*(err(or)?s?|diff|deltas?)")
 """How a target less an output is called, which is a gradient with the other sign."""
 
 
-def said_of_steps(
-    moved: Mapping[str, Any],
-    graph: Graph,
-    upstreams: Sequence[str],
-    alone: Container[str] = (),
-    rate: float | None = None,
-) -> tuple[list[str], list[str]]:
+def said_of_steps(moved: Mapping[str, Any], graph: Graph, upstreams: Sequence[str]) -> tuple[list[str], list[str]]:
     """What is to be said of steps that weights took, in sentences; and the weights that went the wrong way.
 
     Args:
         moved: by the name of an input, by how much it was changed.
         graph: the recorded one.
         upstreams: the arguments that are upstream gradients.
-        alone: the names of those whose gradients are not there besides, so that nothing else tells their factors.
-        rate: the learning rate that backward was given; None where it takes none.
     """
-    named = named_nodes(graph)
-    due = {name: graph.gradients[named[name]].value for name in moved if named.get(name) in graph.gradients}
-    shares = {name: _share(moved[name], gradient) for name, gradient in due.items()}
+    shares = _shares(moved, graph)
     up = [name for name, share in shares.items() if share > 0]
     other = [name for name, share in shares.items() if np.isnan(share)]
-    down = {name: share for name, share in shares.items() if share < 0 and name in alone}
-    as_given = {name for name, share in down.items() if rate is not None and np.isclose(-share, rate)}
-    at = "" if rate is None else f", at a learning rate of {rate:g}"
-    said = []
-    if as_given:
-        said.append(f"backward changes {listed(sorted(as_given))} by -{rate:g} times the gradient{at}.")
-    said += [
-        f"backward changes {name} by {share:.3g} times the gradient{at}: whether this is the factor that is meant, "
-        "nothing tells."
-        for name, share in down.items()
-        if name not in as_given
-    ]
     errors = [name for name in upstreams if _ERRORS.fullmatch(name)]
     if up and errors:
         why = f"which is right where {errors[0]} is the target less the output, a gradient with the other sign."
-        return [*said, *(f"backward adds a multiple of its gradient to {name}, {why}" for name in up)], []
-    said += [
+        return [f"backward adds a multiple of its gradient to {name}, {why}" for name in up], []
+    said = [
         f"backward adds a multiple of its gradient to {name}, which so goes up where descent goes down; subtract it."
         for name in up
     ]
@@ -65,6 +43,35 @@ def said_of_steps(
             "momentum: of that nothing is judged."
         )
     return said, up
+
+
+def steps_alone(
+    moved: Mapping[str, Any], graph: Graph, alone: Container[str], rates: Iterable[float]
+) -> tuple[list[str], dict[str, str]]:
+    """What steps are where no gradients are there besides: those at a known rate in a sentence, and of others why not.
+
+    Args:
+        moved: by the name of an input, by how much it was changed.
+        graph: the recorded one.
+        alone: the names of those whose gradients are not there besides, so that nothing else tells their factors.
+        rates: the numbers that may be the learning rate.
+    """
+    shares = {name: share for name, share in _shares(moved, graph).items() if name in alone and not share > 0}
+    right = [name for name, share in sorted(shares.items()) if any(np.isclose(-share, rate) for rate in rates)]
+    said = [f"backward changes {listed(right)} by {shares[right[0]]:.3g} times the gradient."] if right else []
+    return said, {
+        f"the step of {name}": f"it is {'no multiple of' if np.isnan(share) else f'{share:.3g} times'} the gradient; "
+        "whether this is what is meant, nothing tells"
+        for name, share in shares.items()
+        if name not in right
+    }
+
+
+def _shares(moved: Mapping[str, Any], graph: Graph) -> dict[str, float]:
+    """By what the gradients are multiplied in steps."""
+    named = named_nodes(graph)
+    due = {name: graph.gradients[named[name]].value for name in moved if named.get(name) in graph.gradients}
+    return {name: _share(moved[name], gradient) for name, gradient in due.items()}
 
 
 def kept_as_steps(report: Report, ran: Run, graph: Graph, perhaps: Mapping[str, str]) -> dict[str, str]:
@@ -99,15 +106,14 @@ def added_as_steps(report: Report, ran: Run, graph: Graph, moved: Mapping[str, A
         graph: the recorded one.
         moved: by the name of an input, by how much it was changed.
     """
-    named, meant = named_nodes(graph), dict[str, str]()
-    due = {name: graph.gradients[named[name]].value for name in moved if named.get(name) in graph.gradients}
-    for name, gradient in due.items():
-        if not _share(moved[name], gradient) < 0:
-            return {}  # one that goes up is told
+    named, meant, shares = named_nodes(graph), dict[str, str](), _shares(moved, graph)
+    if not all(share < 0 for share in shares.values()):  # one that goes up is told
+        return {}
+    for name in shares:
         given = ran.names.get(report.keys.get(name, ""))
         if given is None or report.stages[name].status not in (Status.WRONG, Status.RIGHT_GIVEN):
             continue
-        if np.isclose(_share(given, gradient), -1):
+        if np.isclose(_share(given, graph.gradients[named[name]].value), -1):
             meant[name] = (
                 f"it is -1 times the gradient of {name}, and {name} goes down by what backward adds to it; "
                 "subtract a gradient, or call what is added otherwise"

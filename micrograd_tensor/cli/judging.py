@@ -36,12 +36,11 @@ from ..engine.errors import DTypeError, GradientError
 from ..graph import Graph, named_nodes
 from ..graph.status import Status
 from ..notation.printable import listed
-from .descent import added_as_steps, kept_as_steps, said_of_steps
+from .descent import added_as_steps, kept_as_steps, said_of_steps, steps_alone
 from .elsewhere import elsewhere
 from .means import averaged, of_sums, said_of_sums
 from .roles import is_labels
 from .straight_through import passed_straight
-from .taking import RATE, is_rate
 from .task import Task
 from .unordered import told_by_variables, values_among, without_places
 from .unusable import UnusableError
@@ -111,8 +110,10 @@ def judge(
     none = {key: name for name, key in spelled(ran.names, left_out)[0].items() if key in unjudged}
     found = replace(found, unjudged={key: why for key, why in unjudged.items() if key not in none})
     steps_taken = {} if found.wrong else getattr(task.backward, "moved", {})
-    rate = RATE if any(map(is_rate, inspect.signature(python_function(task.backward)).parameters)) else None
-    said, up = said_of_steps(steps_taken, graph, task.upstreams, alone=left_out, rate=rate)
+    said, up = said_of_steps(steps_taken, graph, task.upstreams)
+    taken, untold = steps_alone(steps_taken, graph, left_out, getattr(task.backward, "rates", ()))
+    found = replace(found, unjudged={**found.unjudged, **untold})
+    said += taken
     found = replace(found, remarks=(*found.remarks, *said, *said_of_sums(summed, n)))
     nothing = [key for key, name in none.items() if name not in lost]
     ran = replace(ran, undone=(*ran.undone, *_undone(task, ran, [*lost.values()], up, nothing)))

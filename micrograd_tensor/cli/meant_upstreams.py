@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..check.running import python_function
+from ..check.running import Run, python_function
 from ..check.syntax import text_of
 from .judged_again import Judged
 from .judging import judge, not_right
@@ -25,7 +25,10 @@ _SMALL = 1e-3
 
 
 def at_another_upstream(judged: Judged, path: Path, rtol: float | None) -> Judged | None:
-    """What is judged at an upstream gradient that its backward pass is meant for, where less is wrong; else None."""
+    """What is judged at an upstream gradient that its backward pass is meant for, where less is wrong; else None.
+
+    Where gradients are limited, what is wrong below the limit is told there.
+    """
     task = judged[0]
     if task.with_upstream is None or len(task.upstreams) != 1:
         return None
@@ -34,10 +37,22 @@ def at_another_upstream(judged: Judged, path: Path, rtol: float | None) -> Judge
         with suppress(UnusableError):
             other = replace(task.with_upstream(vary), said=task.said, drawn=task.drawn, excerpt=task.excerpt)
             report, ran = judge(other, path, rtol, why=False, point=False)
-            if ran.error is None and not_right(report) < not_right(judged[1]):
+            less = not_right(report) < not_right(judged[1])
+            same = not_right(report) == not_right(judged[1]) and vary is _smaller and _is_limited(judged, ran)
+            if ran.error is None and (less or same):
                 report, ran = judge(other, path, rtol)
                 return other, replace(report, remarks=(*report.remarks, why)), ran
     return None
+
+
+def _is_limited(judged: Judged, small: Run) -> bool:
+    """Whether gradients are not as many times as small for an upstream gradient that is."""
+    _, report, ran = judged
+    keys = [key for key in report.keys.values() if isinstance(ran.names.get(key), np.ndarray) and key in small.names]
+    pairs = [(_SMALL * ran.names[key], np.asarray(small.names[key])) for key in keys]
+    return not all(
+        x.shape == y.shape and np.allclose(x, y, rtol=1e-6, atol=1e-9 * np.abs(x).max(initial=0.0)) for x, y in pairs
+    )
 
 
 def _smaller(upstream: Any) -> Any:

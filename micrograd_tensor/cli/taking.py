@@ -32,7 +32,7 @@ _OTHERWISE = r"(?i)_?(?:(?:delta|nabla|upd|update)_?{0}|{0}_(?:g|d|delta|nabla|u
 _STEPS = re.compile(r"(?i)delta|upd")
 """What tells that it may be a step that is made of the gradient: which one, its values tell."""
 _RATES = re.compile(r"(?i)lr|eta|(learning_?)?rate|step_?size")
-RATE = 0.1
+_RATE = 0.1
 """What a backward pass gets that updates weights at once."""
 
 
@@ -195,7 +195,7 @@ class Taking:
         found = dict(zip(self.values, rest, strict=False)) if self.returned else {}
         for name in self.values:
             if name not in found:
-                known = RATE if is_rate(name) else of
+                known = _RATE if is_rate(name) else of
                 source = self.sources.get(name, name)
                 found[name] = returned[int(source)] if source.isdigit() else named.get(source, known)
         return found | ({self.cache: kept} if self.cache is not None else {})
@@ -258,6 +258,7 @@ class Adapted:
         moved: by how much the last call has changed weights of the object, by their names.
         stored: the names of what the gradients are of that the object holds under names of their own.
         perhaps: the attributes that are gradients, or steps that are made of them, by the names of what they are of.
+        rates: the numbers that may be the size of a step: the one that the function was given, and those in the object.
         called: what the attributes are called that are gradients under other names, as ``dinputs`` that of ``x``, by
             ``d`` + the names of what they are of.
     """
@@ -277,6 +278,8 @@ class Adapted:
         self.moved: dict[str, Any] = {}
         self.stored = frozenset[str]()
         self.perhaps: dict[str, str] = {}
+        given = [_RATE] if any(map(is_rate, inspect.signature(function).parameters)) else []
+        self.rates = [*given, *(x for x in getattr(own, "__dict__", {}).values() if isinstance(x, float))]
         self.called: dict[str, str] = {}
 
     def __call__(self, dout: Any, cache: Any = None) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 AFFINE = """
@@ -196,16 +198,27 @@ class Layer:
 """
 
 
-def test_the_factor_of_a_step_is_said_where_no_gradient_is_there_besides(check):
-    status, printed = check(RATED)
+HELD = RATED.replace("self.w, self.b =", "self.rate = 0.3\n        self.w, self.b =").replace(
+    "learning_rate *", "self.rate *"
+)
+HELD = HELD.replace(", learning_rate)", ")")
+
+
+@pytest.mark.parametrize(("text", "share"), [(RATED, "-0.1"), (HELD, "-0.3")])
+def test_a_step_at_the_rate_that_is_there_is_said_where_no_gradient_is_there_besides(check, text, share):
+    status, printed = check(text)
     assert status == 0
-    assert "backward changes b and w by -0.1 times the gradient, at a learning rate of 0.1." in printed
+    assert f"backward changes b and w by {share} times the gradient." in printed
     assert "left out" not in printed
-    _, printed = check(RATED.replace(".sum(axis=0", ".mean(axis=0"))
-    said = "backward changes b by -0.0143 times the gradient, at a learning rate of 0.1: whether this is the factor"
-    assert said in " ".join(printed.split())
-    _, printed = check(RATED.replace("learning_rate *", "0.3 *").replace(", learning_rate)", ")"))
-    assert "backward changes w by -0.3 times the gradient" in printed
+
+
+@pytest.mark.parametrize("text", [RATED, HELD])
+@pytest.mark.parametrize(("step", "said"), [(".mean(axis=0", "times"), (".max(axis=0", "no multiple of")])
+def test_a_step_of_another_factor_is_not_judged_where_no_gradient_is_there_besides(check, text, step, said):
+    status, printed = check(text.replace(".sum(axis=0", step))
+    assert status == 1
+    assert re.search(rf"the step of b: it is (-\S+ )?{said} the gradient; whether this is what is meant", printed)
+    assert "the step of b was given, but could not be judged." in printed
 
 
 def test_nothing_is_said_of_a_step_with_a_gradient_that_is_wrong(check):
