@@ -314,6 +314,7 @@ class Found:
         fixes: for a wrong gradient the user's own line as it should be, where a small change of it was found that makes
             the function compute what is expected.
         written: what the user's source has for values and gradients that it calls otherwise; "" for nothing.
+        slope: of a derivative what the upstream gradient is called that it does not take, and which is 1; else "".
         remarks: what happened while the user's code ran, such as an exception or a changed cache, in sentences.
         rtol: the largest error that counts as right, if one was given; None where rounding decides.
         graph: what the gradients were compared with.
@@ -338,6 +339,7 @@ class Found:
     sizes: Mapping[int, str] = field(default_factory=dict)
     fixes: Mapping[str, Fix] = field(default_factory=dict)
     written: Mapping[str, str] = field(default_factory=dict)
+    slope: str = ""
     remarks: tuple[str, ...] = ()
     rtol: float | None = None
     graph: Graph | None = field(default=None, repr=False)

@@ -95,7 +95,7 @@ def lines_before(
     own = _by_name(statements).get(key, [])  # an attribute or an entry, perhaps
     makers = _by_name(x._replace(kept=()) for x in statements) | {key: own}
     # what depends on a gradient, not on forward values alone
-    carrying = {next(iter(_parameters(function)), ""), *judged}
+    carrying = {next(iter(_parameters(inspect.unwrap(function))), ""), *judged}
     before = 0
     while before < len(carrying):
         before = len(carrying)

@@ -81,6 +81,39 @@ def in_numpy(lines: str) -> str:
     return "" if "mt." in made or "np.array(" in made else made
 
 
+def of_any_size(lines: str) -> str:
+    """Lines of NumPy that shape nothing by a length that is a number; "" where they do, and would fail at others.
+
+    >>> of_any_size("dx = np.zeros((N, 1)) + dy.reshape(N, -1)"), of_any_size("dx = np.broadcast_to(dy / n, (7, n))")
+    ('dx = np.zeros((N, 1)) + dy.reshape(N, -1)', '')
+    """
+    try:
+        nodes = [*ast.walk(ast.parse(lines))]
+    except SyntaxError:  # a rule in mathematics
+        return lines
+    calls = (x for x in nodes if isinstance(x, ast.Call) and isinstance(x.func, ast.Attribute))
+    shaped = [y for x in calls if x.func.attr in _SHAPED for y in x.args]  # type: ignore[attr-defined]
+    lengths = (y for x in shaped for y in (x.elts if isinstance(x, ast.Tuple) else [x]))
+    numbers = (x.value for x in lengths if isinstance(x, ast.Constant) and type(x.value) is int)
+    return "" if any(n > 1 for n in numbers) else lines
+
+
+def as_slope(lines: str, upstream: str) -> str:
+    """Lines of NumPy, or a rule, as they are in a derivative, which returns what they give where the upstream is 1.
+
+    >>> as_slope("dx = -dout * (x > 0)", "dout"), as_slope("t = np.exp(x)\\ndx = dout / t", "dout")
+    ('return -(x > 0)', 't = np.exp(x)\\nreturn 1 / t')
+    >>> as_slope("dx = −dout · x² + dout / x", "dout")
+    'dx = −x² + 1 / x'
+    """
+    try:
+        before = ast.parse(lines).body
+    except SyntaxError:  # a rule in mathematics
+        return re.sub(rf"\b{upstream}\b", "1", re.sub(rf"\b{upstream} · | · {upstream}\b", "", lines))
+    made = [ast.unparse(_AtOne(upstream).visit(x)) for x in before]
+    return "\n".join([*made[:-1], *(f"return {x.partition(' = ')[2]}" for x in made[-1:])])
+
+
 def said_in_words_of(text: str, sizes: Mapping[int, str]) -> str:
     """A sentence with names for the lengths that the recorded ops divide by.
 
@@ -123,6 +156,24 @@ class _Worded(ast.NodeTransformer):
     def _length(self, node: ast.expr) -> ast.expr:
         known = isinstance(node, ast.Constant) and type(node.value) is int and node.value in self._sizes
         return ast.Name(self._sizes[node.value], ast.Load()) if known else node  # type: ignore[attr-defined]
+
+
+class _AtOne(ast.NodeTransformer):
+    """Writes what products and sums are where a name is 1."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(1) if node.id == self._name else node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        match self.generic_visit(node):
+            case ast.BinOp(ast.Constant(1), ast.Mult(), x) | ast.BinOp(x, ast.Mult() | ast.Div(), ast.Constant(1)):
+                return x
+            case ast.BinOp(ast.UnaryOp(ast.USub(), ast.Constant(1)), ast.Mult(), x):
+                return ast.UnaryOp(ast.USub(), x)
+        return node
 
 
 class _InNumpy(ast.NodeTransformer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from functools import partial
 from io import StringIO
@@ -24,13 +24,17 @@ from .varied import Vary, apart, lengthened, other_numbers, scaled, smaller, var
 def elsewhere(task: Task, inputs: Sequence[str]) -> Iterator[Place]:
     """The same exercise at other inputs, where it runs at them.
 
-    They are of other numbers and lengths; then of some longer lengths, so that no length stands for another that is
-    equal to it by chance; then so large, or small, that ops take the other of their sides, where they take one only.
+    They are of other numbers and lengths; then with other weights, if the file holds them; then of some longer lengths,
+    so that no length stands for another that is equal to it by chance; then so large, or small, that ops take the other
+    of their sides, where they take one only.
     """
     numbers = other_numbers(task.numbers)
     for ways in variations(seed=0):
         found = (_at(task, inputs, with_numbers(numbers, vary)) for vary in ways)
         yield from islice((place for place in found if place is not None), 1)
+    if task.with_weights is not None:
+        place = _place(task.with_weights, inputs)
+        yield from [place] if place is not None and _is_finite(place) else []
     shapes = [node.shape for node in named_nodes(task.captured).values() if node.is_leaf]
     for times in apart(shapes):
         place = _at(task, inputs, partial(lengthened, times=times))
@@ -47,10 +51,15 @@ def _scaled(given: Mapping[str, Any], way: Vary, factor: float) -> dict[str, Any
 
 def _at(task: Task, inputs: Sequence[str], vary: Vary) -> Place | None:
     """The exercise at varied inputs; None where it does not run at them."""
+    return _place(partial(task.again, vary), inputs)
+
+
+def _place(make: Callable[[], Task], inputs: Sequence[str]) -> Place | None:
+    """The place of an exercise that is made; None where it does not run."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            other = task.again(vary)
+            other = make()
         except UnusableError:
             return None
     return Place(Call(other.backward, other.dout, other.cache, inputs, other.forward), other.captured)

@@ -80,6 +80,35 @@ def keeping(layer: Layer) -> Layer:
     return replace(layer, forward=kept(layer.forward), backward=backward)
 
 
+@contextmanager
+def drawn_anew(layer: Layer, seed: int) -> Iterator[None]:
+    """Within the block other numbers stand in them, about as large as those that a training starts with.
+
+    As a loop of the file has left them, they may be so large that slopes vanish, and mistakes with them.
+    """
+    rng = np.random.default_rng([seed, 6])
+    before = [(x, x.copy()) for x in held_in_module(layer).values() if x.flags.writeable]
+    for x, numbers in before:
+        drawn = rng.standard_normal(x.shape) / np.sqrt(max(x.shape, default=1))
+        np.copyto(x, np.abs(drawn) if np.all(numbers > 0) else drawn, casting="same_kind")
+    try:
+        yield
+    finally:
+        for x, numbers in before:
+            np.copyto(x, numbers)
+
+
+def with_drawn_anew(function: Callable[..., Any], layer: Layer, seed: int) -> Callable[..., Any]:
+    """A function that runs with other numbers in them."""
+
+    @functools.wraps(function)
+    def called(*arguments: Any, **named: Any) -> Any:
+        with drawn_anew(layer, seed):
+            return function(*arguments, **named)
+
+    return called
+
+
 def _holders(layer: Layer) -> dict[str, Any]:
     """The global names that they have, or that dictionaries of them have."""
     wanted = held_in_module(layer).keys()

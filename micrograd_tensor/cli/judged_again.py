@@ -43,6 +43,7 @@ def judged_again(judged: Judged, path: Path, rtol: float | None) -> Judged:
         _of_more_examples,
         _of_other_lengths,
         _of_any_numbers,
+        _of_any_weights,
         _of_any_kernels,
         _of_any_strides,
         _of_any_whole_numbers,
@@ -291,6 +292,26 @@ def _of_any_numbers(judged: Judged, path: Path, rtol: float | None) -> Judged:
         one = next((n for n in others if len(others) > 1 and _is_wrong_with({n: others[n]}, task, path, rtol)), None)
         names = [one] if one is not None else [*others]
         raise _of_these_alone(path, {n: task.numbers[n] for n in names}, {n: others[n] for n in names})
+    return judged
+
+
+def _of_any_weights(judged: Judged, path: Path, rtol: float | None) -> Judged:
+    """What is right, unless it is wrong with other weights than those that the file holds, and learns.
+
+    Not where gradients are clipped: they may be larger then.
+    """
+    task, *_ = judged
+    if task.with_weights is None or re.search(r"\bclip\(", text_of(task.backward)):
+        return judged
+    with suppress(UnusableError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        other = task.with_weights()
+        report, ran = judge(other, path, rtol, why=False, point=False)
+        wrong = inputs_of(task.captured).keys() & report.wrong
+        if ran.error is None and wrong and is_finite(other.captured, report):
+            said = f"{task.said}; then with other weights, as it is right with those of the file"
+            other = replace(other, said=said, free=task.free, put=task.put)
+            return other, *judge(other, path, rtol)
     return judged
 
 

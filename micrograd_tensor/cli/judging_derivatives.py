@@ -11,13 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from ..check.found import ByName
+from ..check.report import Report
 from ..check.syntax import names_called
+from ..check.wording import as_written
+from ..graph import named_nodes
 from ..notation.printable import listed
 from .derivatives import Argument, sources_of
 from .judged_again import Judged
 from .judging_layers import judge_layer
 from .layers import Layer
 from .roles import is_labels, role_of
+from .task import Task
 from .unusable import MixedError, UnusableError
 
 _OF_INPUTS = {"exp", "expm1", "tanh", "cosh", "log", "log1p", "erf", "expit", "sqrt", "sin", "cos"}
@@ -83,12 +88,30 @@ def _judge(
     errors = list[UnusableError]()
     for way in ways:
         try:
-            return judge_layer(module, layer, path, seed, way, rtol)
+            task, report, ran = judge_layer(module, layer, path, seed, way, rtol)
         except MixedError:
             raise
         except UnusableError as error:
             errors.append(error)
+        else:
+            return task, _as_slope(report, task, layer), ran
     raise errors[-2:][0]
+
+
+def _as_slope(report: Report, task: Task, layer: Layer) -> Report:
+    """A report that says what is due in a derivative, in the names of its arguments and without an upstream gradient.
+
+    No fix has a name that its argument has, too, where this is what the function returns, and not what it takes.
+    """
+    (out,), named = task.captured.outputs, named_nodes(task.captured)
+    others = [name for name, of in layer.sources.items() if not of and named.get(name, out) is not out]
+    own = {of: name for name, of in layer.sources.items() if of and of != name}
+    written = {**report.written, **own, **dict.fromkeys(others, "")}
+    diagnosis = {
+        name: tuple(replace(one, fix=as_written(one.fix, written)) for one in several)
+        for name, several in report.diagnosis.items()
+    }
+    return replace(report, slope=f"d{out.name}", written=written, diagnosis=ByName(diagnosis))
 
 
 def _readings(layer: Layer) -> list[Argument]:

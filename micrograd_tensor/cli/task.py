@@ -27,6 +27,8 @@ class Task:
         run_both: runs both once more, as they stand, in an object of their own.
         again: makes the same task at varied inputs; raises `UnusableError` where it does not run at them.
         with_upstream: makes the same task with another upstream gradient of its only output, made of that.
+        with_weights: makes the same task with other numbers in the weights that are global names of the file; None
+            where there are none.
         said: how the forward pass was run, in a few words; or "".
         guessed: what is to be said of guessed shapes that gradients do not have, in sentences; or "".
         unlike: the inputs whose gradients have another shape.
@@ -60,6 +62,7 @@ class Task:
     run_both: Callable[[], Any]
     again: Callable[[Vary], Task]
     with_upstream: Callable[[Callable[[Any], Any]], Task] | None = None
+    with_weights: Callable[[], Task] | None = None
     said: str = ""
     guessed: str = ""
     unlike: frozenset[str] = frozenset()

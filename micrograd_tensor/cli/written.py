@@ -1,4 +1,4 @@
-"""Written: what the names of a recorded graph are in the source of a class, so that a fix can be put there."""
+"""Written: what the names of a recorded graph are in the source of a backward pass, so that a fix can be put there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .task import Task
 def in_the_source(report: Report, task: Task) -> Report:
     """A report whose fixes say what is written in a class, as ``self.x`` for ``x``, and ``dvalues`` for ``dout``.
 
-    A fix with what is not written there is left out.
+    A fix with what is not written there, or in a function, is left out.
     """
     written = _written(task, report)
     upstreams = {key: x for key, x in written.items() if x in task.upstreams}
@@ -36,8 +36,10 @@ def in_the_source(report: Report, task: Task) -> Report:
 def _written(task: Task, report: Report) -> dict[str, str]:
     """What is written for the values and gradients that are called otherwise in a class; "" where nothing is."""
     forward, backward = (source_of(python_function(function)) for function in (task.forward, task.backward))
-    if not task.excerpt or forward is None or backward is None:
+    if forward is None or backward is None or not task.said:
         return {}
+    if not task.excerpt:
+        return _absent(task, backward)
     local = {*task.ignored, *(node.id for node in backward.nodes if isinstance(node, ast.Name))}
     held, texts = _held(forward) | _held(backward), _texts(forward) | _texts(backward)
     called = getattr(task.backward, "called", {})
@@ -53,6 +55,18 @@ def _written(task: Task, report: Report) -> dict[str, str]:
             if own not in local and (place or own not in texts):
                 found |= dict.fromkeys(names, place)
     return found
+
+
+def _absent(task: Task, backward: Source) -> dict[str, str]:
+    """The forward values that a backward pass which is a function has no name for, each with ""."""
+    function = python_function(task.backward)
+    if "<locals>" in function.__qualname__:  # it has the names of the function around it
+        return {}
+    own = {*task.ignored, *function.__globals__, *_texts(backward)}
+    own |= {x.id for x in backward.nodes if isinstance(x, ast.Name)}
+    own |= {x.arg for x in backward.nodes if isinstance(x, ast.arg)}
+    own |= {x.attr for x in backward.nodes if isinstance(x, ast.Attribute)}
+    return dict.fromkeys((name for name in named_nodes(task.captured) if name not in own), "")
 
 
 def _held(source: Source) -> dict[str, str]:

@@ -203,3 +203,31 @@ def test_of_any_two_lengths_one_is_doubled_and_the_other_is_not(shapes):
     ways = apart(shapes)
     for one in lengths:
         assert all(any((one in way) != (other in way) for way in ways) for other in lengths - {one})
+
+
+HELD = """
+W = 0.4 * np.eye(4) + 0.1
+
+def linear_forward(x):
+    return x @ W
+
+def linear_backward(dout, x):
+    dW = x.T @ dout
+    dx = dout @ W.T
+    return dx, dW
+"""
+
+
+def test_the_fix_is_right_with_other_weights_than_those_that_the_file_holds(check):
+    status, printed = check(HELD.replace("dout @ W.T", "x @ W"), "--hints=3")
+    assert status == 1
+    assert "dx = dout @ W\n" not in printed  # which is right as long as W is symmetric
+    assert "dx = dout @ W.T" in printed
+
+
+def test_what_is_right_with_the_weights_that_the_file_holds_is_wrong_if_it_is_with_others(check):
+    assert check(HELD)[0] == 0
+    status, printed = check(HELD.replace("dout @ W.T", "dout @ W"), "--hints=3")
+    assert status == 1
+    assert "then with other weights, as it is right with those of the file" in " ".join(printed.split())
+    assert re.search(r"3 the fix   .*dx = dout @ W\.T\n", printed)

@@ -560,3 +560,92 @@ def ppo_clip_loss(logp, logp_old, adv, clip=0.2):
     said = check(text, "--hints=3")[1]
     assert "dratio is wrong" in said
     assert all(float(error) < 1e-3 for error in re.findall(r"match to (\S+e[+-]\d+)", said))
+
+
+def test_another_name_for_the_upstream_gradient_is_a_suspect_as_any_other_line(check):
+    text = """
+def rmsnorm_fwd(x, weight, eps=1e-6):
+    rms = np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps)
+    rstd = 1.0 / rms
+    y = x * rstd * weight
+    return y, rstd
+
+def rmsnorm_bwd(dy, x, weight, rstd):
+    n = x.shape[-1]
+    wdy = dy * weight
+    c = np.sum(wdy * x, axis=-1, keepdims=True) / n
+    dx = rstd * wdy - rstd ** 3 * x * c
+    dw = np.sum(dy * x * rstd, axis=tuple(range(x.ndim - 1)))
+    return dx, dw
+"""
+    _, printed = check(text.replace("wdy = dy * weight", "wdy = dy"), "--hints=3")
+    assert "1 where     line 11: wdy = dy\n" in printed
+    assert "3 the fix   line 11: wdy = dy * weight" in printed
+
+
+@pytest.mark.parametrize(
+    ("wrong", "due"),
+    [
+        ("np.stack([g * 1 for g in (dk, dq, dv)], axis=2)", "np.stack([g * 1 for g in (dq, dk, dv)], axis=2)"),
+        ("np.stack((dk, dq, dv), axis=2)", "np.stack((dq, dk, dv), axis=2)"),
+        ("np.stack([dk, dq, dv], 2)", "np.stack([dq, dk, dv], 2)"),
+    ],
+)
+def test_what_is_put_together_in_another_order_is_due_in_its_own(check, wrong, due):
+    text = f"""
+def split_forward(qkv):
+    q, k, v = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]
+    out = q * k + np.tanh(v)
+    return out, (q, k, v)
+
+def split_backward(dout, cache):
+    q, k, v = cache
+    dq = dout * k
+    dk = dout * q
+    dv = dout * (1 - np.tanh(v) ** 2)
+    dqkv = {wrong}
+    return dqkv
+"""
+    _, printed = check(text, "--hints=3")
+    assert "2 what kind permuted: " in printed
+    assert f"3 the fix   line 13: dqkv = {due}" in printed
+
+
+@pytest.mark.parametrize("absent", ["rms", "(7, "])
+def test_no_fix_is_shown_with_names_that_a_function_has_not_nor_with_lengths_of_the_point(check, absent):
+    text = f"""
+def rmsnorm_fwd(x, weight, eps=1e-6):
+    rms = np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps)
+    rstd = 1.0 / rms
+    y = x * rstd * weight
+    return y, (x, weight, rstd, y, rms)
+
+def rmsnorm_bwd(dy, cache):
+    x, weight, rstd, y, {"_" if absent == "rms" else "rms"} = cache
+    n = x.shape[-1]
+    wdy = dy * weight
+    c = np.sum(wdy * x, axis=-1, keepdims=True) * n
+    dx = rstd * wdy * x - rstd ** 3 * x * c
+    dw = np.sum(dy * x * rstd, axis=0)
+    return dx, dw
+"""
+    status, printed = check(text, "--hints=3")
+    assert status == 1
+    assert "3 the fix" not in printed
+    assert "3 the rule  dx = dy" in printed
+
+
+@pytest.mark.parametrize(("shapes", "what"), [("x=3x5", "the length of axis 0 of x, or "), ("x=4x5", "")])
+def test_a_number_that_may_be_an_exponent_is_not_said_to_be_a_length(check, shapes, what):
+    text = """
+def gelu_forward(x):
+    t = np.tanh(0.8 * (x + 0.044715 * x ** 3))
+    return 0.5 * x * (1 + t), (x, t)
+
+def gelu_backward(dout, cache):
+    x, t = cache
+    dt = (1 - t ** 2) * 0.8 * (1 + 0.044715 * x ** 2)
+    return dout * (0.5 * (1 + t) + 0.5 * x * dt)
+"""
+    _, printed = check(text, "--shapes", shapes)
+    assert f"multiplied by 1/3, where 3 is {what}a recorded number" in " ".join(printed.split())

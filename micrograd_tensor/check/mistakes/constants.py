@@ -7,9 +7,11 @@ from itertools import combinations
 from math import gcd, isfinite, prod, sqrt
 from typing import NamedTuple
 
-from ...engine.row import Reduction
+from ...engine.row import Product, Reduction
 from ...graph import Graph
 from ...notation import number
+
+_RECORDED = "a recorded number"
 
 
 class Constant(NamedTuple):
@@ -90,9 +92,10 @@ class _Number(NamedTuple):
 
 def _single(graph: Graph) -> list[_Number]:
     """Lengths, numbers of elements, numbers that the graph recorded, and 2."""
-    found = {2.0: _Number(2.0, "2", "", 0.0)}
+    found, written = {2.0: _Number(2.0, "2", "", 0.0)}, _written(graph)
 
     def add(value: float, what: str, cost: float) -> None:
+        what += f", or {_RECORDED}" if value in written and what != _RECORDED else ""
         found.setdefault(float(value), _Number(float(value), number(value), what, cost))
 
     for n, text in lengths(graph).items():
@@ -110,7 +113,7 @@ def _single(graph: Graph) -> list[_Number]:
     for node in (*graph.nodes, *graph.backward):
         for x in node.operands:
             if isinstance(x, int | float) and not isinstance(x, bool) and abs(x) not in (0.0, 1.0) and isfinite(x):
-                add(abs(x), "a recorded number", 0.3)
+                add(abs(x), _RECORDED, 0.3)
     for output, upstream in graph.upstreams.items():
         if upstream.value is None or upstream.value.size != 1:
             continue
@@ -119,6 +122,16 @@ def _single(graph: Graph) -> list[_Number]:
             name = f"d{output.name}" if output.name else "the upstream gradient"
             found.setdefault(value, _Number(value, name, "", 0.4))
     return list(found.values())
+
+
+def _written(graph: Graph) -> set[float]:
+    """The numbers that are exponents, factors or terms, which may be as long as an axis by chance.
+
+    What is divided by such a number most often is divided by the length itself.
+    """
+    nodes = [(node, node.operands) for node in graph.nodes]
+    every = (x for node, xs in nodes for x in (xs[:1] if node.reading == Product((1, -1)) else xs))
+    return {float(abs(x)) for x in every if isinstance(x, int | float) and not isinstance(x, bool)}
 
 
 def _products(single: list[_Number]) -> Iterator[Constant]:

@@ -15,7 +15,7 @@ from ...notation import counted
 from ...notation.printable import listed
 from ..found import Diagnosis, Found, Stage
 from ..mistakes.telling import MAX_RULE, what_belongs_there
-from ..wording import as_written, in_numpy, in_words_of
+from ..wording import as_slope, as_written, in_numpy, in_words_of, of_any_size
 
 HINTS = 3
 """The number of hints to a wrong stage: where it is, what kind of mistake, and the fix."""
@@ -221,6 +221,7 @@ class Mistake:
         self._follow = () if forward else report.follow.get(name, ())
         self._fix = None if forward else report.fixes.get(name)
         self._sizes, self._written, self._plain = report.sizes, report.written, report.plain
+        self._slope = report.slope
         self._calls = any(line in report.calling for line, _ in (*self._lines, *self._before))
         self._called = {f"d{n}": k for n, k in report.keys.items() if k.isidentifier()}
         self.name = f"{self._d}{shown(name)}"
@@ -249,6 +250,10 @@ class Mistake:
             fix, rule = what_belongs_there(self._own) if self._own is not None else ("", "")
             fix = in_words_of(in_numpy(fix) if self._plain else fix, self._sizes, self._called)
             fix = as_written(fix, self._written)
+        if self._plain and self._fix is None:
+            fix = of_any_size(fix)
+        if self._slope and self._fix is None:
+            fix, rule = (as_slope(x, self._slope) if x else "" for x in (fix, rule))
         return (
             Hint(1, "where", statements, tuple(self._where())),
             Hint(2, "what kind", (), tuple(self._kind())),

@@ -51,6 +51,8 @@ _FUNCTIONS |= {"zeros_like": "ones_like", "ones_like": "zeros_like", "ones": "ze
 _FUNCTIONS |= {"hstack": "vstack", "vstack": "hstack", "repeat": "tile", "tile": "repeat"}
 ALONG = {"concatenate": 1, "stack": 1, "split": 2, "array_split": 2, "flip": 1, "roll": 2, "cumsum": 1, "repeat": 2}
 """Functions that go along one axis, and the place of that among their arguments; without it another one is meant."""
+_JOINING = ("concatenate", "stack", "hstack", "vstack", "dstack", "column_stack")
+"""Functions that put arrays together."""
 _AXES = ("0", "1", "-1", "2", "(0, 1)", "(0, 2)", "(0, 2, 3)", "(1, 2)", "(2, 3)")
 _PLACE = re.compile(r"[^\W\d]\w*(\[.*\])?")
 """An index that is a name, or an element of something."""
@@ -176,6 +178,10 @@ def edits(
         begin, end = "[]" if isinstance(returned, ast.List) else ("", "")
         orders = (", ".join(map(ast.unparse, order)) for order in _other_orders(several))
         found += [Edit(statement, None, f"return {begin}{order}{end}", 1.0) for order in orders]
+    for arrays in joined(value):
+        begin, end = "[]" if isinstance(arrays, ast.List) else "()"
+        orders = (", ".join(map(ast.unparse, order)) for order in _other_orders(arrays.elts))
+        found += [Edit(statement, arrays, f"{begin}{order}{end}", 1.0) for order in orders]
     found += [Edit(statement, None, instead, 1.0) for instead in _unpacked_otherwise(statement)]
     targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
     for mask in (x for target in targets if target is not None for x in ast.walk(target)):
@@ -271,6 +277,20 @@ def _other_orders(several: Sequence[ast.expr]) -> Iterator[tuple[ast.expr, ...]]
             orders.append((*rest[:j], i, *rest[j:]))
     moved = {order: sum(k != at for at, k in enumerate(order)) for order in orders}
     yield from (tuple(several[k] for k in order) for order in sorted(moved, key=moved.__getitem__) if moved[order])
+
+
+def joined(statement: ast.AST) -> Iterator[ast.Tuple | ast.List]:
+    """Several arrays that are put together in the order in which they stand, or by a comprehension.
+
+    >>> [ast.unparse(x) for x in joined(_read("np.hstack((np.stack([a, b]), *[x.T for x in (c, d)]))"))]
+    ['(np.stack([a, b]), *[x.T for x in (c, d)])', '[a, b]', '(c, d)']
+    """
+    for x in ast.walk(statement):
+        match x:
+            case ast.Call(ast.Attribute(attr=name), [ast.Tuple() | ast.List() as several, *_]) if name in _JOINING:
+                yield several
+            case ast.comprehension(iter=ast.Tuple() | ast.List() as several):
+                yield several
 
 
 def _unpacked_otherwise(statement: Statement) -> Iterator[str]:

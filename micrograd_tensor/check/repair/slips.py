@@ -16,6 +16,7 @@ from .edits import (
     complemented,
     exchanged,
     is_module,
+    joined,
     names_in,
     parts_of,
     slopes_of_sigmoid,
@@ -93,6 +94,10 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
             return Slip("lost square", f"{_part(inner)} is not squared")
         case ast.Attribute(attr="at"), ast.Attribute(attr="at"):
             return Slip("sign", f"{_part(old)} stands where {_part(new)} is due")
+        case ast.List(), ast.List():
+            return Slip("permuted", f"{_part(old)} stands where {_part(new)} is due")
+        case ast.Tuple(), ast.Tuple() if any(old is x for x in joined(edit.before)):
+            return Slip("permuted", f"{_part(old)} stands where {_part(new)} is due")
         case ast.Tuple(), ast.Tuple():
             return Slip(_of_indices(old, new), f"{_part(old)} stands where {_part(new)} is due")
         case ast.Subscript(one), ast.Subscript(other) if _same(one, other):
