@@ -21,6 +21,7 @@ from ..graph import graph, named_nodes
 from ..graph.nodes import nearest
 from ..notation.printable import listed
 from .dictionaries import spread
+from .functions_given import functions_given
 from .initializers import made_by_initializer
 from .layers import Layer, parameters_of, parameters_of_constructor
 from .recording import recorded
@@ -103,6 +104,7 @@ def read_layer(
         given = _inputs(module, path, parameters, seed, "forward", free=sizes)
         upstream = given.pop(_UPSTREAM, None) if _UPSTREAM not in parameters else None
         exact = all(name in given for name, p in sizes.items() if p.default is p.empty)
+    given = {**functions_given(layer, module), **given}
     made = made_by_initializer(layer, seed) if not given else None
     if made is not None and made.instead:
         raise UnusableError(

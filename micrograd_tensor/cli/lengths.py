@@ -15,7 +15,7 @@ import numpy as np
 from . import fitting
 from .fitting import FORWARD, TIMES, Far, is_whole, shape_of, until, with_axis
 from .roles import is_parameter, is_state
-from .shapes import Guess, is_square
+from .shapes import Guess, indices, is_square
 from .shapes_option import Value
 from .varied import alike
 
@@ -73,7 +73,7 @@ def _resized(guess: Guess, shapes: Mapping[str, Any], seed: int) -> Guess:
     rng, drawn = np.random.default_rng([seed, 4]), dict(guess.arguments)
     for name, shape in shapes.items():
         of_floats = not is_whole(shape)
-        drawn[name] = alike(drawn[name], shape, rng) if of_floats else rng.integers(0, shape[1], shape[0])
+        drawn[name] = alike(drawn[name], shape, rng) if of_floats else indices(rng, shape[1], shape[0])
     return replace(guess, arguments=drawn)
 
 

@@ -20,7 +20,7 @@ _ROLES = (
     ("input weights", r"(?i)w_?(x|i|xh|ih)"),
     ("hidden weights", r"(?i:w_?(h|hh))|U_?[a-z]"),
     ("hidden state", r"(?i:(prev_?|last_?|pre)?h_?(0|prev|in)?|(prev_?|last_?)c|c_?(0|prev|in))|a_?(0|prev)"),
-    ("weights", r"(?i)w_?\w*|weights?|theta|kernels?|filters?|f|coefs?|coefficients?"
+    ("weights", r"(?i)w_?\w*|((class(es)?|cls|label)_?)?weights?|theta|kernels?|filters?|f|coefs?|coefficients?"
      r"|cent(er|re|roid)s|prototypes?|codebook|anchors"),
     ("parameters", r"(?i).*param(s|eters)?|config|cfg|conf"),
     ("step", r"(?i)strides?|steps?|s"),

@@ -32,6 +32,7 @@ def said_of_trial(layer: Layer, trial: Trial, seed: int, given: Container[str], 
     kinds += [f"numbers {kind.numbers}"] if kind.numbers != NUMBERS[0] else []
     numbers = {n: trial.guess.arguments[n] for n in sorted(trial.guess.free) if n in trial.guess.arguments}
     kinds = [f"{n} {x}" for n, x in numbers.items() if isinstance(x, int | float | dict)] + kinds
+    kinds += [f"{n} {x.__name__}" for n, x in trial.guess.arguments.items() if inspect.isfunction(x)]
     drawn = {f"drawn from seed {seed}": [n for n in arrays if n not in given], "given by inputs()": [*arrays]}
     ways = {way: [f"{n} {arrays.pop(n).shape}" for n in names if n in arrays] for way, names in drawn.items()}
     ways[next(iter(ways))] += kinds
@@ -39,7 +40,8 @@ def said_of_trial(layer: Layer, trial: Trial, seed: int, given: Container[str], 
     after = ""
     if layer.cost is not None:
         taken, forward = inspect.signature(layer.function_forward).parameters, inspect.unwrap(layer.function_forward)
-        added = [n for n in unknown_to(forward, layer.function) if n in taken]
+        unknown = unknown_to(forward, layer.function)
+        added = [n for n in unknown if n in taken] or unknown
         held = read_with_cost(layer.made_by, forward, layer.function, layer.cost) if layer.made_by is not None else []
         why = f"takes {listed(added)}" if added else f"reads {listed([f'self.{name}' for name in held])}"
         after = f", and {layer.cost.__name__} after it, as backward {why}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -14,28 +15,10 @@ import numpy as np
 
 from .roles import is_known, role_of
 from .shapes_option import Value
+from .sizes import size
 
-_SIZES = (
-    ("in", r"(?i)n|(n|num|d|dim)?_?in(puts?|_?(features|channels|size|dims?|units|planes))?|channels|input_?(size|dims?"
-     r"|units|shape|channels|features)|fan_?in|(n|num)_?(features|inputs|channels)|features|dims?|d|d_?model|size"
-     r"|normalized_shape|n?_?emb(ed|d)?(ding)?_?(dim|size)?|n_?in|n_?x|in_?ch|c_?in|n_?visible"),
-    ("hidden", r"(?i)(n_?|num_?|d_?)?hid(den)?(s|_?(size|dims?|units|layer|layer_?size))?|H|n_?h|units_?hidden"
-     r"|d_?ffn?|d_?h|(ffn?|inner|mlp|latent)_?(dims?|size)"),
-    ("out", r"(?i)(n|num|d|dim)?_?out(puts?|_?(features|channels|size|dims?|units))?"
-     r"|output_?(size|dims?|units|channels)|fan_?out|(n_?|num_?)?class(es)?|C|units|(n|num)_?(outputs|filters|neurons|units)|filters|neurons|n_?out"
-     r"|n_?y|out_?ch|c_?out|d_?(head|k|v)|head_?(dim|size)"),
-    ("hidden layers", r"(?i)hidden_?(layer_?)?(dims|sizes|layers)"),
-    ("layers", r"(?i)(layers?_?)?(dims|sizes|layout)|layers|architecture|structure|topology"),
-    ("words", r"(?i)vocab(ulary)?(_?size)?|num_?embeddings|n_?(tokens|words|vocab)|V"),
-    ("positions", r"(?i)(max|block|context|seq(uence)?)_?(len(gth)?|size|steps|seq_?len(gth)?|pos(itions?)?)|n_?ctx"),
-    ("kernel", r"(?i)(k(ernel)?|filter)_?(size|h|w|height|width)|ksize|kernel|k|fh|fw"),
-    ("many", r"(?i)(n|num|number_of)_(?!heads?|groups?)[a-z]\w*"),
-)  # fmt: skip
-"""What a number is that a class is made with, by its name."""
 _TRIES = 8
 """So many masks are drawn at most."""
-_LARGE = 9
-"""A larger default size is taken for a smaller one."""
 
 _LAYOUTS: tuple[dict[str, Any], ...] = (
     {"input": (7, 5), "weights": (5, 3), "bias": (3,), "gamma": (5,), "hidden state": (7, 3), "input weights": (5, 3),
@@ -136,7 +119,7 @@ def guesses(
     given: Mapping[str, Any],
     seed: int,
     exact: bool = False,
-    sizes: frozenset[str] = frozenset(),
+    sizes: Sequence[Mapping[str, str]] = ({},),
     wanted: frozenset[str] = frozenset(),
     learned: frozenset[str] = frozenset(),
     compared: Mapping[str, Sequence[str | int | float]] | None = None,
@@ -153,7 +136,7 @@ def guesses(
         given: values, or shapes as `values_of` reads them, of some of them.
         seed: of the numbers.
         exact: whether what is given is all values, so that there is nothing to guess.
-        sizes: the parameters of a constructor, which may be sizes.
+        sizes: what the parameters of a constructor may be, as `ways_to_size` tells.
         wanted: names of parameters with defaults that are to be given all the same.
         learned: those whose gradients are computed, which are arrays.
         compared: what parameters are compared with: texts are their values, numbers among those of labels.
@@ -170,7 +153,7 @@ def guesses(
         return
     roles = {name: _role(name, needed) for name in needed}
     if roles and all(role in _FIXED for role in roles.values()):  # as of s ** 3
-        roles |= dict.fromkeys([name for name in roles if name not in sizes][:1], "input")
+        roles |= dict.fromkeys([name for name in roles if name not in sizes[0]][:1], "input")
     roles |= {name: "input" for name in learned if roles[name] in _FIXED}
     short = {name for k, name in enumerate(needed) if name == "p" or (name in ("s", "S") and not k)}
     short = {name for name in short if roles[name] in _FIXED and name not in given}
@@ -187,34 +170,36 @@ def guesses(
     asked = any(_texts_and_numbers(compared or {}, name)[1] for name in labelled)
     axes = max((int(n) + 1 for found in _AXES.findall(forward) for n in re.findall(r"\d+", found)), default=0)
     first = next((given[n] for n in needed if roles[n] == "input" and _is_shape(given.get(n))), ())
-    of_outputs = any(_what_size(name) == "out" for name in sizes)
+    biases = [given[n] for n in needed if "bias" in roles[n] and _is_shape(given.get(n)) and given[n]]
+    of_outputs = "out" in sizes[0].values()
     indexed = bool(_indices_in(forward, [name for name in needed if roles[name] == "input"]))
-    scores = bool(labelled) and not weighted and not any(_what_size(name) == "in" for name in sizes)
+    scores = bool(labelled) and not weighted and "in" not in sizes[0].values()
     for kind in _kinds(forward, several):
         for these in every:
             usual = sorted(_LAYOUTS, key=lambda one: len(one["input"]) != axes) if axes > 2 else [*_LAYOUTS]
             usual = [*_with_labels(usual, indexed)] if several else usual
-            for layout in (one for one in (*_beside(kept), *usual, *_beside(made)) if _has(one, these, given)):
+            layouts = [one for one in (*_beside(kept), *usual, *_beside(made)) if _has(one, these, given)]
+            for layout, lengths in itertools.product(layouts, sizes):
                 if asked and prod(layout.get("labels", ((2,),))[0]) == 1:
                     continue  # it is one thing or the other for all
                 rng, arguments, free = np.random.default_rng(seed), dict[str, Any](), set[str]()
                 for name, parameter in needed.items():
                     texts, few = _texts_and_numbers(compared or {}, name)
-                    size = _size(name, parameter, layout, {*these.values()}, scores) if name in sizes else None
+                    length = size(lengths.get(name, ""), parameter, layout, {*these.values()}, scores)
                     if name in given:
                         arguments[name] = _given(given[name], these[name], rng, kind, few)
-                    elif size is not None:
-                        arguments[name] = size
+                    elif length is not None:
+                        arguments[name] = length
                     elif texts and parameter.default is parameter.empty:
                         arguments[name] = texts[0]
                     elif parameter.default is parameter.empty or name in wanted:
-                        beside = _for_given(layout, first) if these[name] == "labels" else layout
+                        beside = _for_given(layout, first, biases) if these[name] == "labels" else layout
                         of_weights = weighted or (these[name] == "labels" and of_outputs)
                         arguments[name] = _guessed(these[name], beside, rng, of_weights, kind, few, settings)
                         free.add(name)
                 alone = {name for name in free if these[name] in ("number", "rate")}
                 yield Guess(arguments, kind, frozenset(free), frozenset(alone))
-                if not (free or sizes):  # the other layouts differ in what is guessed
+                if not (free or sizes[0]):  # the other layouts differ in what is guessed
                     break
 
 
@@ -380,48 +365,6 @@ def _role(name: str, names: Iterable[str]) -> str:
     return role
 
 
-def _what_size(name: str) -> str:
-    """What a number is that a class is made with."""
-    return next((what for what, pattern in _SIZES if re.fullmatch(pattern, name)), "")
-
-
-def _size(
-    name: str, parameter: inspect.Parameter, layout: Mapping[str, Any], roles: Container[str], scores: bool
-) -> Any:
-    """A small number for a size that a constructor takes; None where its default will do.
-
-    Args:
-        name: of the parameter.
-        parameter: itself.
-        layout: shapes that fit together.
-        roles: of all parameters.
-        scores: whether the inputs are scores of classes, as there are labels, and nothing to make scores of others.
-    """
-    what, default = _what_size(name), parameter.default
-    if default is not parameter.empty:
-        large = (isinstance(default, int) and default > _LARGE) or isinstance(default, tuple | list)
-        if not large or isinstance(default, bool):
-            return None
-    shape, weights = layout["input"], layout.get("weights", (5, 3))
-    hidden = layout.get("hidden state", (4,))[-1] if "hidden state" in roles else layout.get("bias 1", (4,))[0]
-    of_words = isinstance(shape[0], tuple)
-    images, columns = len(shape) == 4, len(layout.get("bias", ())) == 2
-    if what == "in" and isinstance(default, tuple):
-        return shape[1:] if images else None
-    known: dict[str, Any] = {
-        "in": weights[-1] if of_words else shape[1] if images else shape[0] if columns else shape[-1],
-        "hidden": hidden,
-        "out": shape[-1] if scores else weights[0] if images or columns else weights[-1] if weights else 1,
-        "hidden layers": [4],
-        "words": 6,
-        "positions": 9,
-        "kernel": 3,
-        "many": 4,
-    }
-    known["layers"] = [known["in"], 4, known["out"]]
-    return known.get(what)
-
-
 def _texts_and_numbers(
     compared: Mapping[str, Sequence[str | int | float]], name: str
 ) -> tuple[list[str], list[int | float]]:
@@ -478,12 +421,19 @@ def _mask(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return max(masks, key=lambda one: one[0])[1] if np.prod(shape) else np.zeros(shape)
 
 
-def _for_given(layout: Mapping[str, Any], given: tuple[int, ...]) -> Mapping[str, Any]:
-    """A layout with labels for an input of a shape that is given, if it is one of examples: one for each."""
+def _for_given(
+    layout: Mapping[str, Any], given: tuple[int, ...], biases: Sequence[tuple[int, ...]]
+) -> Mapping[str, Any]:
+    """A layout with labels for an input of a shape that is given, if it is one of examples: one for each.
+
+    The biases that are given tell how many classes there are, and whether examples are in columns.
+    """
     if len(given) != 2:
         return layout
-    classes = layout.get("labels", ((), 0))[1]
-    return {**layout, "input": given, **({"labels": (given[:1], classes)} if "labels" in layout else {})}
+    in_columns = any(len(bias) == 2 and bias[0] > 1 == bias[1] for bias in biases)
+    classes = prod(biases[-1]) if biases else layout.get("labels", ((), 0))[1]
+    examples = given[1:] if in_columns else given[:1]
+    return {**layout, "input": given, **({"labels": (examples, classes)} if "labels" in layout else {})}
 
 
 def _shape_of_labels(layout: Mapping[str, Any], weighted: bool, kind: Kind) -> Any:
@@ -543,14 +493,15 @@ def _drawn(what: Any, rng: np.random.Generator) -> Any:
     if not isinstance(what, tuple):
         return what
     if what and isinstance(what[0], tuple):
-        return _indices(rng, what[1], what[0])
+        return indices(rng, what[1], what[0])
     return np.asarray(rng.standard_normal(what))
 
 
-def _indices(rng: np.random.Generator, below: int, shape: tuple[int, ...]) -> Any:
+def indices(rng: np.random.Generator, below: int, shape: tuple[int, ...]) -> Any:
     """Whole numbers below one, some of which come twice, also two in a row: what is at an index is added up there.
 
-    Of few numbers all are there, as each may be for a branch of its own.
+    Of few numbers all are there, as each may be for a branch of its own; of many the largest one, as ``max(y) + 1`` may
+    be how many there are.
     """
     drawn = rng.integers(0, below, shape)
     flat = drawn.reshape(-1)
@@ -562,4 +513,7 @@ def _indices(rng: np.random.Generator, below: int, shape: tuple[int, ...]) -> An
     for absent in {*range(below)} - {*flat.tolist()} if flat.size >= 2 * below else ():
         again = [place for place, x in enumerate(flat) if np.count_nonzero(flat == x) > 1]
         flat[again[len(again) // 2]] = absent
+    once = [place for place, x in enumerate(flat) if np.count_nonzero(flat == x) == 1]
+    if once and flat.size > 2 and flat.max() < below - 1:
+        flat[once[0]] = below - 1
     return drawn

@@ -42,6 +42,7 @@ from .roles import is_labels, is_parameter
 from .seeded import seeded
 from .shapes import NUMBERS, Guess, Kind, alike_by_chance, guesses, reshaped
 from .shapes_option import option, said_as_option
+from .sizes import ways_to_size
 from .taking import Taking
 from .unordered import told_by_variables
 
@@ -312,7 +313,7 @@ class Trials:
             self._given,
             self._seed,
             self._exact,
-            frozenset(constructor),
+            ways_to_size(self._layer.made_by.__init__, constructor) if self._layer.made_by is not None else [{}],  # type: ignore[misc]  # its own
             frozenset(wanted),
             frozenset(learned),
             compared,
@@ -399,7 +400,7 @@ class Trials:
             return bool(trial.gradients)
         beside = rest_of(trial.returned)
         every = beside if isinstance(beside, tuple | list) else [beside]
-        return not Counter(map(np.shape, every)) - Counter(trial.inputs.values())
+        return not Counter(map(_shape, every)) - Counter(trial.inputs.values())
 
     def _gradients(self, trial: Trial) -> dict[str, tuple[int, ...]] | None:
         """The shapes of what the backward pass computes for inputs; None where it raises."""
@@ -408,16 +409,15 @@ class Trials:
         if backward is None:
             gradients = rest_of(trial.returned)
             several = gradients if isinstance(gradients, tuple | list) else (gradients,)
-            sums = {n: x for n, x in trial.local.items() if np.ndim(x) == 0 and any(x is one for one in several)}
+            sums = {n: x for n, x in trial.local.items() if _shape(x) == () and any(x is one for one in several)}
             named = gradients if isinstance(gradients, dict) else sums  # of what may be a single number
-            return {n: np.shape(named[k]) for n, k in spelled(named, inputs)[0].items()} | {
-                n: np.shape(named[n]) for n in inputs if n in named
-            }
+            keys = {**spelled(named, inputs)[0], **{n: n for n in inputs if n in named}}
+            return {n: shape for n, key in keys.items() if (shape := _shape(named[key])) is not None}
         ran = self._ran(backward, trial)
         if ran is None:
             return None
         keys, _ = spelled(ran.names, inputs)
-        found = {n: np.shape(ran.names[key]) for n, key in keys.items() if ran.names[key] is not None}
+        found = {n: shape for n, key in keys.items() if (shape := _shape(ran.names[key])) is not None}
         if "dreturned0" in ran.names:  # what has the shape of no input
             found.setdefault(next(iter(inputs)), np.shape(ran.names["dreturned0"]))
         if trial.given is not None and isinstance(ran.returned, np.ndarray):
@@ -545,3 +545,11 @@ def quietly(seed: int, names: Mapping[str, Any]) -> Iterator[None]:
         warnings.simplefilter("ignore")
         with redirect_stdout(StringIO()):
             yield
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """The shape of an array, of a number or of what could be made an array; None where it has none, as some caches."""
+    try:
+        return np.shape(value) if value is not None else None
+    except ValueError:  # of lists of different lengths
+        return None

@@ -903,3 +903,23 @@ def bilinear_backward(g, cache):
 def test_right_layers_of_unusual_inputs_are_right(check, text):
     assert check(text)[0] == 0
     assert check(text.replace("* 3 *", "*").replace("-2 *", "-"))[0] == 1
+
+
+@pytest.mark.parametrize("name", ["class_weight", "class_weights", "weights"])
+def test_weights_of_classes_have_one_axis(check, name):
+    text = f"""
+def weighted_cross_entropy(scores, y, {name}):
+    n = scores.shape[0]
+    p = np.exp(scores - scores.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    w = {name}[y]
+    loss = -np.sum(w * np.log(p[np.arange(n), y])) / w.sum()
+    dscores = p.copy()
+    dscores[np.arange(n), y] -= 1
+    dscores *= w[:, None] / w.sum()
+    return loss, dscores
+"""
+    status, printed = check(text)
+    assert status == 0, printed
+    assert f"{name} (5,)" in printed
+    assert check(text.replace("/ w.sum()\n    return", "/ n\n    return"))[0] == 1

@@ -462,6 +462,120 @@ def test_sizes_are_known_by_their_names(check, names):
     assert check(text.replace("self.x.T @ dout", "2 * self.x.T @ dout"))[0] == 1
 
 
+SEVERAL = """
+class FullyConnectedNet:
+    def __init__(self, hidden_dims, input_dim=3 * 32 * 32, num_classes=10, reg=0.0):
+        self.reg, self.num_layers = reg, 1 + len(hidden_dims)
+        dims = [input_dim] + hidden_dims + [num_classes]
+        self.params = {}
+        for i in range(self.num_layers):
+            self.params[f"W{i + 1}"] = np.random.randn(dims[i], dims[i + 1]) * 0.1
+            self.params[f"b{i + 1}"] = np.zeros(dims[i + 1])
+
+    def loss(self, X, y=None):
+        caches, out, last = {}, X, self.num_layers
+        for i in range(1, last):
+            h = out @ self.params[f"W{i}"] + self.params[f"b{i}"]
+            out, caches[i] = np.maximum(h, 0), ((out, self.params[f"W{i}"]), h)
+        scores = out @ self.params[f"W{last}"] + self.params[f"b{last}"]
+        if y is None:
+            return scores
+        shifted = scores - scores.max(axis=1, keepdims=True)
+        p = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
+        loss, grads = -np.log(p[np.arange(len(y)), y]).mean(), {}
+        dout = p.copy()
+        dout[np.arange(len(y)), y] -= 1
+        dout /= len(y)
+        grads[f"W{last}"], grads[f"b{last}"] = out.T @ dout, dout.sum(axis=0)
+        dout = dout @ self.params[f"W{last}"].T
+        for i in range(last - 1, 0, -1):
+            fc_cache, h = caches[i]
+            x, w = fc_cache
+            dout = dout * (h > 0)
+            grads[f"W{i}"], grads[f"b{i}"] = x.T @ dout, dout.sum(axis=0)
+            dout = dout @ w.T
+        for i in range(1, last + 1):
+            w = self.params[f"W{i}"]
+            loss += 0.5 * self.reg * np.sum(w**2)
+            grads[f"W{i}"] += self.reg * w
+        return loss, grads
+"""
+
+
+def test_a_list_of_sizes_has_several_and_caches_are_no_arrays(check):
+    status, printed = check(SEVERAL)
+    assert status == 0, printed
+    for gradient in ("dW1", "dW2", "dW3", "db1", "db2", "db3"):
+        assert f"│ {gradient} " in printed
+    assert check(SEVERAL.replace("dout * (h > 0)", "dout"))[0] == 1
+    assert check(SEVERAL.replace("dout @ w.T", "2 * dout @ w.T"))[0] == 1
+
+
+COLUMNS = """
+class Linear:
+    def __init__(self, m, n):
+        self.m, self.n = (m, n)
+        self.W0 = np.zeros([self.n, 1])
+        self.W = np.random.normal(0, m**-0.5, {})
+
+    def forward(self, A):
+        self.A = A
+        return {} @ A + self.W0
+
+    def backward(self, dLdZ):
+        self.dLdW = {}
+        self.dLdW0 = dLdZ.sum(axis=1, keepdims=True)
+        return {} @ dLdZ
+"""
+ENDS = """
+class Net:
+    def __init__(self, p, q, r):
+        self.W1, self.W2 = np.random.randn(q, p), np.random.standard_normal(size=(r, q))
+
+    def forward(self, x):
+        self.x, self.h = x, np.tanh(x @ self.W1.T)
+        return self.h @ self.W2.T
+
+    def backward(self, dout):
+        self.dW2 = dout.T @ self.h
+        da = (dout @ self.W2) * (1 - self.h**2)
+        self.dW1 = da.T @ self.x
+        return da @ self.W1
+"""
+WIDE = """
+class Scaled:
+    def __init__(self, m):
+        self.scale = np.ones(m)
+
+    def forward(self, x):
+        self.x = x
+        return x * self.scale
+
+    def backward(self, dout):
+        self.dscale = (dout * self.x).sum(axis=0)
+        return dout * self.scale
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new"),
+    [
+        (COLUMNS.format("[m, n]", "self.W.T", "self.A @ dLdZ.T", "self.W"), "dLdZ.sum", "dLdZ.mean"),
+        (COLUMNS.format("(self.n, self.m)", "self.W", "dLdZ @ self.A.T", "self.W.T"), "dLdZ.sum", "dLdZ.mean"),
+        (SIZED.format("N", "M"), "self.x.T @ dout", "2 * self.x.T @ dout"),
+        (SIZED.format("a", "b"), "self.x.T @ dout", "2 * self.x.T @ dout"),
+        (ENDS, "(1 - self.h**2)", "(1 - self.h)"),
+        (SIZED.format("n_in", "m"), "self.x.T @ dout", "2 * self.x.T @ dout"),
+        (SIZED.format("m", "n_out"), "self.x.T @ dout", "2 * self.x.T @ dout"),
+        (WIDE, "dout * self.scale", "dout / self.scale"),
+    ],
+)
+def test_sizes_are_known_by_the_arrays_that_are_made_of_them(check, text, old, new):
+    found, printed = check(text)
+    assert found == 0, printed
+    assert check(text.replace(old, new))[0] == 1
+
+
 @pytest.mark.parametrize("names", ["max_len dim", "block_size n_embd", "context_length d_model", "max_positions d"])
 def test_of_positions_there_are_as_many_as_are_needed(check, names):
     length, size = names.split()
