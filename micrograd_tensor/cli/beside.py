@@ -6,13 +6,15 @@ import ast
 import inspect
 import linecache
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import ModuleType
+from typing import Any
 
 from ..check.syntax import called, source_of
 from ..notation.printable import listed
 from .derivatives import derivative_of, is_of_known
 from .layers import Layer
+from .training_parts import said_of_training
 
 _TRIES = re.compile(r"(?i)(^|_)(test|check|plot|draw|show|compare|numerical|inputs)")
 """How functions are called that only try or show derivatives."""
@@ -20,8 +22,6 @@ _COMPUTES = re.compile(
     r"(?i)(^|_)(back_?(ward|prop)s?|backpropagat(e|ion)|bptt|d?grad(ient)?s?)(_|$)|^delta$|(?-i:Grad)"
 )
 """How one is called that computes gradients."""
-_OF_WEIGHTS = re.compile(r"d_?[WwbB]_?\w{0,2}|d_?(weights?|bias(es)?|theta)\d*|grad(ient)?s?(_\w+)?|nabla_\w+")
-"""How a variable is called that is the gradient of weights."""
 _USES = re.compile(
     r"(?!(?i:back))(.*(?<![a-z]))?((?i:zero|clip|apply|update|reset|scale|norm(s|alize)?|num(eric)?|descent|ascent|step|print|log"
     r"|accumulate|average|all_?reduce|has|is|set|train|fit|optimize|minimize|run|main))(?![a-z])"
@@ -47,15 +47,27 @@ def parts_of_right(layers: Mapping[str, Layer], right: Collection[str]) -> set[s
 
 def mentioned_by(layer: Layer) -> set[str]:
     """The names in the passes of a layer and in the functions that they call; of a class, in all its methods."""
-    functions = [layer.function_forward, layer.function, *([layer.cost] if layer.cost is not None else [])]
-    there, names = inspect.unwrap(functions[0]).__globals__, set[str]()
-    for base in layer.made_by.__mro__ if layer.made_by is not None else ():
-        functions += [x for x in vars(base).values() if inspect.isfunction(x)]
-    while functions:
-        source = source_of(functions.pop())
+    return _mentioned_from([*_passes(layer), *_methods(layer).values()], layer)
+
+
+def _passes(layer: Layer) -> list[Callable[..., Any]]:
+    return [layer.function_forward, layer.function, *([layer.cost] if layer.cost is not None else [])]
+
+
+def _methods(layer: Layer) -> dict[str, Callable[..., Any]]:
+    bases = reversed(layer.made_by.__mro__) if layer.made_by is not None else ()
+    return {name: x for base in bases for name, x in vars(base).items() if inspect.isfunction(x)}
+
+
+def _mentioned_from(functions: Iterable[Callable[..., Any]], layer: Layer) -> set[str]:
+    """The names in some functions, and in those of the file, and of the layer's class, that they call."""
+    left, names = [*functions], set[str]()
+    there = {**inspect.unwrap(layer.function_forward).__globals__, **_methods(layer)}
+    while left:
+        source = source_of(left.pop())
         new = {*_mentioned(source.tree)} - names if source is not None else set()
         names |= new
-        functions += [there[name] for name in new if inspect.isfunction(there.get(name))]
+        left += [there[name] for name in new if inspect.isfunction(there.get(name))]
     return names
 
 
@@ -66,40 +78,27 @@ def beside_layers(module: ModuleType, layers: Mapping[str, Layer]) -> dict[str, 
     lone = {name for name in functions if is_of_known(name)} - derivatives
     passes = {f.__name__ for x in layers.values() for f in (x.function_forward, x.function)}
     known = passes.union(*(mentioned_by(layer) for layer in layers.values() if not layer.reading))
-    classes = {name for name, layer in layers.items() if not layer.reading}
+    reached = passes.union(*(_mentioned_from(_passes(layer), layer) for layer in layers.values()))
+    classes = {x.made_by.__name__ for x in layers.values() if x.made_by is not None and not x.reading}
     found = {
         name: f"no function here is {derivative_of(name)}, of which it is the derivative by its name"
         for name in functions
         if name in lone - known
     }
     tree = ast.parse("".join(linecache.getlines(module.__file__ or "")))
-    for name, node in _parts(tree, classes):
+    for name, node in _parts(tree):
         made = sorted({called(x) for x in ast.walk(node)} & {*derivatives, *lone})
-        last = name.rpartition(".")[2]
-        if name in known | lone or _TRIES.search(last):
+        of, _, last = name.rpartition(".")
+        belongs = last in (reached if of in classes else known)
+        if name in known | lone or _TRIES.search(last) or (of in classes and belongs):
             continue
         if made:
             found[name] = f"it calls {listed(made)}, so it belongs to a backward pass, but to none of a known layer"
-        elif last not in known and isinstance(node, ast.FunctionDef) and _computes_gradients(node):
+        elif not belongs and isinstance(node, ast.FunctionDef) and _computes_gradients(node):
             found[name] = "by its name it computes gradients, but it is the backward pass of no known layer"
-        elif last not in known and (own := _gradients_in(node)):
-            found[name] = (
-                f"it computes {listed(own)}, gradients by their names, but is the backward pass of no known layer"
-            )
+        elif not belongs and (why := said_of_training(node)):
+            found[name] = why
     return found
-
-
-def _gradients_in(part: ast.AST) -> list[str]:
-    """The names of what is called as gradients of weights and computed of products or sums, as in a ``fit``."""
-    found = dict[str, None]()
-    for node in ast.walk(part):
-        match node:
-            case ast.Assign([ast.Name(name)], value) if _OF_WEIGHTS.fullmatch(name):
-                inner = [*ast.walk(value)]
-                products = any(isinstance(x, ast.BinOp) and isinstance(x.op, ast.MatMult) for x in inner)
-                if products or any(called(x) in ("dot", "matmul", "outer", "sum", "mean") for x in inner):
-                    found[name] = None
-    return [*found]
 
 
 def _computes_gradients(function: ast.FunctionDef) -> bool:
@@ -111,8 +110,8 @@ def _computes_gradients(function: ast.FunctionDef) -> bool:
     return bool(arguments) and computed
 
 
-def _parts(tree: ast.Module, classes: Collection[str]) -> Iterator[tuple[str, ast.AST]]:
-    """The functions of a file, the methods of its other classes, and its loops outside of these."""
+def _parts(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    """The functions of a file, the methods of its classes, and its loops outside of these."""
     for node in tree.body:
         inner = node.body if isinstance(node, ast.If | ast.With) else [node]
         for one in inner:
@@ -120,7 +119,7 @@ def _parts(tree: ast.Module, classes: Collection[str]) -> Iterator[tuple[str, as
                 yield one.name, one
             elif isinstance(one, ast.For | ast.While):
                 yield f"the loop in line {one.lineno}", one
-            elif isinstance(one, ast.ClassDef) and one.name not in classes:
+            elif isinstance(one, ast.ClassDef):
                 yield from ((f"{one.name}.{x.name}", x) for x in one.body if isinstance(x, ast.FunctionDef))
 
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
+from .roles import role_of
+
 Argument: TypeAlias = Literal["", "input", "output"]
 """What the first argument of a derivative is, of the function's; "" where a backward pass is none."""
 
@@ -115,9 +117,9 @@ def _has_upstream(forward: Callable[..., Any], backward: Callable[..., Any]) -> 
 
 
 def _takes_as_much(forward: Callable[..., Any], derivative: Callable[..., Any]) -> bool:
-    """Whether a derivative takes as much as its function, or a single argument."""
+    """Whether a derivative takes as much as its function, or a single argument, which is no rate to scale both by."""
     own, taken = _required(derivative), _required(forward)
-    return bool(own and taken) and len(own) in (1, len(taken))
+    return bool(own and taken) and len(own) in (1, len(taken)) and role_of(taken[0]) != "rate"
 
 
 def _required(function: Callable[..., Any]) -> list[str]:

@@ -170,6 +170,21 @@ def test_what_is_right_as_layers_use_it_is_not_held_against_them(check):
             "descend",
         ),
         ("def computeGradients(x, y):\n    return x * y", "computeGradients"),
+        ("def train(x, w):\n    output_delta = (x - 1) * x\n    w -= 0.1 * x.T @ output_delta", "train"),
+        ("def main(p, y):\n    grad = p.copy()\n    grad[np.arange(64), y] -= 1\n    return grad", "main"),
+        ("def fit(x, n):\n    dscores = x.copy()\n    dscores /= n", "fit"),
+        ("class MLP:\n    def step(self, x, g):\n        gW1 = x.T @ g\n        self.W1 -= gW1", "MLP.step"),
+        ("def optimize(w, dw, learning_rate):\n    w = w + learning_rate * dw\n    return w", "optimize"),
+        ("class SGD:\n    def update(self, p, g, lr):\n        p['w'] += lr * g['w']", "SGD.update"),
+        ("def fit(w, grad, lr):\n    w -= -lr * grad", "fit"),
+        ("def descend(X, y, theta, alpha, m):\n    theta = theta - (alpha / m) * X.T @ (X @ theta - y)", "descend"),
+        ("class SVM:\n    def fit(self, x, y, lr):\n        self.w -= lr * (0.2 * self.w - x * y)", "SVM.fit"),
+        ("def train(net, g):\n    for layer in net:\n        g = layer.backward(g)", "train"),
+        ("def train(net, g):\n    for i in range(len(net)):\n        g = net[i].backward(g)", "train"),
+        (
+            "def train(a, b, x, g):\n    y = b.forward(a.forward(x))\n    return b.backward(a.backward(g)), y",
+            "train",
+        ),
     ],
 )
 def test_what_belongs_to_no_layer_is_named(check, rest, named):
@@ -177,6 +192,47 @@ def test_what_belongs_to_no_layer_is_named(check, rest, named):
     assert found == 1, printed
     assert f"{named}" in printed.partition("The gradient is right.")[2]
     assert "was not judged: " in printed
+
+
+DENSE = """
+class Dense:
+    def __init__(self, n_in, n_out):
+        self.W = np.random.randn(n_in, n_out)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, dout):
+        self.dW = self._of_weights(dout)
+        return dout @ self.W.T
+
+    def _of_weights(self, dout):
+        dW = self.x.T @ dout
+        return dW
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "named"),
+    [
+        ("def accumulate(self, dout):\n        dW = self.x.T @ dout\n        self.dW += dW", "Dense.accumulate"),
+        ("def input_grad(self, dout):\n        return 2 * dout @ self.W.T", "Dense.input_grad"),
+        (
+            "def l2(self, lam):\n        return 0.5 * lam * np.sum(self.W**2)\n\n"
+            "    def l2_grad(self, lam):\n        return lam * self.W",
+            "Dense.l2_grad",
+        ),
+        ("def update(self, rate):\n        self.W -= rate * self.dW", ""),
+        ("def step(self, x, g):\n        self.forward(x)\n        self.backward(g)", ""),
+    ],
+)
+def test_what_a_class_computes_besides_its_passes_is_named(check, method, named):
+    found, printed = check(f"{DENSE}\n    {method}\n")
+    assert found == (1 if named else 0), printed
+    assert "wrong" not in printed
+    assert printed.count("was not judged: ") == (1 if named else 0)
+    assert f"{named} was not judged: " in printed or not named
 
 
 @pytest.mark.parametrize(
@@ -187,6 +243,16 @@ def test_what_belongs_to_no_layer_is_named(check, rest, named):
         "def train(net, x, y):\n    for _ in range(2):\n        grads = net.backward(x)\n        net.step(grads)",
         "def clipGradients(g, most):\n    return g / most",
         "def gradient_descent(x, g, rate):\n    return x - rate * g",
+        "def optimize(w, dw, learning_rate):\n    w = w - learning_rate * dw\n    return w",
+        "class SGD:\n    def update(self, p, g, lr):\n        p['w'] += -lr * g['w']",
+        "class Adam:\n    def update(self, p, m, v, lr):\n        p -= lr * m / (np.sqrt(v) + 1e-8)",
+        "class SGD:\n    def step(self, p, lr):\n        p.data -= lr * (p.grad + self.weight_decay * p.data)",
+        "def mini_batch(w, dw, n, eta):\n    nabla = dw + dw\n    w -= (eta / n) * nabla",
+        "def train(net, g):\n    for layer in reversed(net):\n        g = layer.backward(g)",
+        "def train(net, g):\n    for i in range(len(net) - 1, -1, -1):\n        g = net[i].backward(g)",
+        "def train(a, b, x, g):\n    y = b.forward(a.forward(x))\n    return a.backward(b.backward(g)), y",
+        "def train(net, loss, x, y):\n    for _ in range(9):\n        loss.forward(net.forward(x), y)\n"
+        "        net.backward(loss.backward())",
         "class Net:\n    def zero_grad(self, like):\n        self.grad = 0 * like",
         "class Net:\n    def get_grads(self):\n        return 2 * self.grad",
         "def d_loss(real, fake):\n    return real - fake\n\ndef loss(x):\n    return np.sum(x**2)",
@@ -225,3 +291,44 @@ def test_an_abstract_base_of_static_passes_is_no_layer(check):
     )
     assert found == 0, printed
     assert "Function" not in printed
+
+
+@pytest.mark.parametrize(
+    ("derivative", "due"),
+    [
+        ("def relu_deriv(x):\n    return x >= -1", "return x > 0"),
+        ("def tanh_derivative(y):\n    return y * 3 - y ** 3", "return 1 - np.square(y)"),
+        ("def softplus_grad(z):\n    d = z * 3 + 7\n    return d", "return 1 / (1 + np.exp(-z))"),
+        ("def softplus_grad(x):\n    d = np.exp(x) * 3 + x\n    return d", "return 1 / (1 + np.exp(-x))"),
+    ],
+)
+def test_what_is_due_in_a_derivative_has_no_upstream_gradient(check, derivative, due):
+    text = """
+def relu(x):
+    return np.maximum(x, 0)
+
+def tanh(x):
+    return np.tanh(x)
+
+def softplus(x):
+    return np.log(1 + np.exp(x))
+
+"""
+    status, printed = check(f"{text}{derivative}\n", "--hints=3")
+    assert status == 1
+    assert f"3 the fix   {due}\n" in printed
+    assert "dout" not in printed
+
+
+def test_no_fix_takes_what_a_function_returns_for_what_it_takes(check):
+    text = """
+def softplus(x):
+    return np.log(1 + np.exp(x))
+
+def softplus_grad(x):
+    d = x * 3 + 1
+    return d
+"""
+    _, printed = check(text, "--hints=3")
+    assert "softplus_grad takes what softplus returns as its x" in printed
+    assert "3 the fix" not in printed
