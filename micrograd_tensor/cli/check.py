@@ -40,6 +40,7 @@ from .arguments import finite_number, whole_number
 from .beside import beside_layers, parts_of_right
 from .console import console
 from .dictionaries import spread
+from .fused import fused
 from .judging import judge, may_be_for_shapes
 from .judging_derivatives import judge_derivative
 from .judging_layers import judge_layer
@@ -244,6 +245,8 @@ def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tu
     if not found:
         reasons = "\n".join(f"{name}: {why}" for name, why in left_out.items())
         raise UnusableError(f"{path}: none of its layers could be judged; name one, and its --shapes\n{reasons}")
+    told = fused(found)
+    found = [one._replace(report=told.get(one.name, one.report)) for one in found]
     with_others = {n for n in left_out if any(has_passes_of(chosen[one.name], chosen[n]) for one in found if one.name)}
     with_others |= parts_of_right(chosen, [one.name for one in found if one.report.ok])
     left_out = {name: why for name, why in left_out.items() if name not in with_others}
