@@ -334,13 +334,29 @@ class Backward(_Judge):
         for ratio in [ratios[name] for name in self.wrong if name in ratios]:
             scaled = [name for name, other in ratios.items() if np.isclose(other, ratio, rtol=1e-9)]
             given = {name: value for name, value in self.given.items() if name not in scaled}
-            again = Backward(self.names, given, self.before)
+            follow = [name for name in self._on_the_way_from(scaled) if name in given and name in inner]
+            ways = [Backward(self.names, given, self.before)]
+            ways += [Backward(self.names, given | {n: given[n] / ratio for n in follow}, self.before)] if follow else []
+            again = min(ways, key=lambda one: len(one.wrong))
             if ratio > 1 and len(again.wrong) + len(again._undone) + 1 < len(self.wrong) + len(self._undone):
                 note = f"it is {ratio:.6g} times the gradient"
                 again._reread |= {name: self._stage_of(name, Status.ANOTHER, note, only=True) for name in scaled}
                 again.stages = [again._reread.get(stage.name, stage) for stage in again.stages]
+                if again is not ways[0]:
+                    said = f"it is divided by {ratio:.6g} here, as d{scaled[0]} is {ratio:.6g} times the gradient"
+                    again.stages = [replace(x, note=said) if x.name in follow else x for x in again.stages]
                 return again
         return self
+
+    def _on_the_way_from(self, names: Sequence[str]) -> list[str]:
+        """What is not right of the stages that the gradients of some come to afterwards."""
+        left, seen = [self.names[name] for name in names], set[Node]()
+        while left:
+            new = [x for x in left.pop().operands if isinstance(x, Node) and x not in seen]
+            seen.update(new)
+            left += new
+        undone = {*self.wrong, *(stage.name for stage in self.stages if stage.status == Status.RIGHT_GIVEN)}
+        return [name for name in self.given if name in undone and self.names[name] in seen]
 
     def _ratio(self, name: str, given: Any) -> float | None:
         """By what the recorded gradient of a stage is multiplied to give an array; None where nothing does."""

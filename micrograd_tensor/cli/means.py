@@ -45,13 +45,17 @@ def averaged(report: Report, ran: Run, graph: Graph, task: Task) -> dict[str, st
     if sums and not _writes_means(task, {name: report.keys[name] for name in means}, ran):
         return {}
 
-    def are_means(names: list[str], n: int) -> list[bool]:
-        due = [graph.gradients[named[name]].value for name in names]
-        return [given[m].shape == d.shape and np.allclose(n * given[m], d) for m, d in zip(names, due, strict=True)]
+    def are_means(names: list[str], n: int) -> list[str]:
+        due = {name: graph.gradients[named[name]].value for name in names}
+        return [m for m, d in due.items() if given[m].shape == d.shape and np.allclose(n * given[m], d)]
 
     for n in {n for out in graph.outputs for n in out.shape if n > 1}:
-        if not all(are_means(means, n)) or any(are_means(rest, n)):
+        found = are_means(means, n)
+        if not found or are_means(rest, n) or (sums and found != means):
             continue
+        own = {name: report.keys[name] for name in found if not _is_parameter_within(name, task)}
+        if found != means and not _writes_means(task, own, ran):
+            continue  # beside other mistakes it may be one
         if sums:
             keys, others = (listed([report.keys[name] for name in names]) for names in (means, sums))
             are, are_not = ("is" if len(names) == 1 else "are" for names in (means, sums))
@@ -61,13 +65,15 @@ def averaged(report: Report, ran: Run, graph: Graph, task: Task) -> dict[str, st
                 f"else it is one too many in {keys}"
             )
         else:
-            keys, others = (listed([report.keys[name] for name in names]) for names in (weights, rest))
+            keys, others = (listed([report.keys[name] for name in names]) for names in (found, rest))
+            are, gradients = ("is", "gradient") if len(found) == 1 else ("are", "gradients")
             why = (
-                f"{keys} are 1/{n} of the gradients, and {others} is not. That is right where the upstream gradient is "
-                f"that of a sum over {n} examples and these are meant for their mean, as in some courses; else the "
-                "division is wrong"
+                f"{keys} {are} 1/{n} of the {gradients}, and {others} is not. That is right where the upstream "
+                f"gradient is that of a sum over {n} examples and these are meant for their mean, as in some courses; "
+                "else the division is wrong"
             )
-        return {name: why if name == weights[0] else f"as {report.keys[weights[0]]}" for name in weights}
+        doubted = weights if sums else found
+        return {name: why if name == doubted[0] else f"as {report.keys[doubted[0]]}" for name in doubted}
     return {}
 
 

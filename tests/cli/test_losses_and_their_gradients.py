@@ -294,6 +294,25 @@ def test_means_that_are_no_means_of_all_weights_are_wrong(check, old, new, wrong
     assert f"✗ {wrong} is wrong" in printed or f"{wrong}: it follows from the mistake" in printed
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "wrong"),
+    [("1 / m * np.dot(dZ", "1 / m * np.dot(abs(dZ)", "dW"), ("A_prev.T)", "abs(A_prev.T))", "dW")],
+)
+def test_beside_another_mistake_a_mean_is_not_called_wrong(check, old, new, wrong):
+    found, printed = check(AVERAGED.replace(old, new))
+    assert found == 1
+    assert f"1 gradient is wrong: {wrong}. db was given, but could not be judged." in printed
+    assert "db is 1/7 of the gradient, and dA is not" in " ".join(printed.split())
+
+
+def test_beside_another_mistake_a_mean_that_may_be_one_is_wrong(check):
+    slips = AVERAGED.replace("A_prev.T)", "abs(A_prev.T))").replace("1 / m * np.sum", "np.mean")
+    found, printed = check(slips)
+    assert found == 1
+    assert "✗ db is wrong" in printed
+    assert "np.mean stands where np.sum is due" in printed
+
+
 AVERAGING_LAYERS = """
 class Linear:
     def __init__(self, n_in, n_out):
@@ -342,6 +361,8 @@ def test_of_a_network_whose_layers_take_means_the_same_is_said_as_of_its_layers(
     assert f"{', '.join(every[:-1])} and {every[-1]} are 1/7 of the gradients, and dA0 is not." in said
     for right, wrong in (("/ self.N", "/ 2"), ("dLdZ @ self.W", "2 * dLdZ @ self.W")):
         assert "wrong here" in check(text.replace(right, wrong), name="MLP")[1]
+    _, printed = check(text.replace("- self.A1 ** 2", "- self.A1"), name="MLP")
+    assert f"d{of[1]}_W and d{of[1]}_b were given, but could not be judged." in printed
 
 
 NET = """
@@ -394,12 +415,17 @@ def test_so_are_those_whose_names_are_used_again(check):
         ("dW1 = 1 / m * ", "dW1 = ", "dW1"),
         ("db2 = 1 / m * ", "db2 = ", "db2"),
         ("A1 > 0", "A1 < 0", "dZ1"),
+        ("np.multiply(np.dot(W2.T, dZ2), np.int64(A1 > 0))", "np.dot(W2.T, dZ2)", "dZ1"),
+        ("np.int64(A1 > 0)", "2 * np.int64(A1 > 0)", "dZ1"),
     ],
 )
 def test_a_mistake_beside_them_is_found_where_it_is(check, old, new, wrong):
     found, printed = check(NET.replace(old, new))
     assert found == 1
     assert f"1 gradient is wrong: {wrong}." in printed
+    assert ("it is divided by 7 here, as dZ2 is 7 times the gradient" in printed) == (
+        wrong == "dZ1" and new != "A1 < 0"  # by which there is nothing left
+    )
 
 
 HELPERS = {
