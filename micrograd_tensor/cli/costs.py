@@ -79,7 +79,7 @@ def class_with_cost(
     taken = {*inspect.signature(passes).parameters}
     for cost in costs if unknown else ():
         its = {*inspect.signature(cost).parameters}
-        if "self" in its and unknown <= its <= taken | unknown:
+        if "self" in its and unknown <= its <= taken | unknown and not _takes_result(made, cost, unknown):
             return made, cost.__name__, None
     held = [cost for cost in costs if read_with_cost(made, passes, of_backward, cost)]
     if len(held) == 1:
@@ -99,6 +99,11 @@ def class_with_cost(
     method.__signature__ = inspect.Signature([first, *rest])  # type: ignore[attr-defined]  # as inspect documents
     name = f"{forward}_and_{cost_after.__name__}"
     return type(made.__name__, (made,), {name: method, "__module__": made.__module__}), name, cost_after
+
+
+def _takes_result(made: type, cost: Function, unknown: Iterable[str]) -> bool:
+    """Whether a method takes a result of the forward pass: what is no label, and no method that it calls gives."""
+    return not all(map(is_labels, unknown)) and names_called(cost).isdisjoint(vars(made))
 
 
 def read_with_cost(made: type, forward: Function, backward: Function, cost: Function) -> list[str]:

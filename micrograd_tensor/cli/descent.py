@@ -30,7 +30,7 @@ def said_of_steps(moved: Mapping[str, Any], graph: Graph, upstreams: Sequence[st
     up = [name for name, share in shares.items() if share > 0]
     other = [name for name, share in shares.items() if np.isnan(share)]
     errors = [name for name in upstreams if _ERRORS.fullmatch(name)]
-    if up and errors:
+    if up and errors and not any(share < 0 for share in shares.values()):
         why = f"which is right where {errors[0]} is the target less the output, a gradient with the other sign."
         return [f"backward adds a multiple of its gradient to {name}, {why}" for name in up], []
     said = [

@@ -23,6 +23,7 @@ from ..graph import Graph, Node, named_nodes
 from ..graph.status import Status
 from ..notation.printable import listed
 from . import exercise
+from .asked_shapes import in_shapes, why_one_by_one, why_smaller
 from .compared import other_texts
 from .hiding import doubled
 from .judged_again import Judged, is_finite, judged_again
@@ -37,7 +38,7 @@ from .shapes_option import Value, option, said_as_option
 from .task import Task
 from .unusable import UnusableError
 from .user_file import explained
-from .varied import alike, scaled
+from .varied import scaled
 
 _GROSS = 1e-3
 """A smaller error, in parts of the largest term, at inputs that are larger than people's is that of a guard.
@@ -113,6 +114,8 @@ def _judged(
             f"forward runs with others as well, and backward does not. Say whether yours are as here, "
             f"{option(task.shapes)}, or all different, {option(task.apart)}; then it is judged"
         )
+    if why := why_one_by_one(first, path, rtol):
+        raise UnusableError(f"{path}: {why}; then it is judged")
     defined = not task.found or _is_defined(task)
     if not first[1].wrong and defined:
         elsewhere = _wrong_in_a_branch(first, tasks, path, rtol)
@@ -134,8 +137,14 @@ def _judged(
                     "it is judged"
                 )
         elif other.instead:
+            if inputs_of(other.captured) != inputs_of(task.captured):
+                continue  # what is added after a value on the way has no gradient there
             if not judged[1].wrong and _is_defined(other):
                 raise UnusableError(f"{path}: {other.instead}; then it is judged")
+            stage = other.reading.stage if other.reading is not None else ""
+            if stage and not_right(judged[1]) < wrong:
+                said = f"{other.said}; {listed(other.upstreams)} taken for the gradient of {stage}"
+                task, wrong, defined = replace(other, said=said), not_right(judged[1]), True
         elif _is_defined(other) and _hides_no_more(_hidden(other), hidden):  # else it is right where it matters not
             if not judged[1].wrong:
                 if _branches(first, judged):  # what is wrong did not run
@@ -151,9 +160,11 @@ def _judged(
     first = first if task is first[0] else (task, *judge(task, path, rtol))
     if why := _why_of_guesses(first, path, shapes):
         raise UnusableError(f"{path}: {why}")
-    if why := why_meant(first, path, shapes, rtol):
-        raise UnusableError(f"{path}: {why}; then it is judged")
     meant = at_another_upstream(first, path, rtol)
+    if meant is not None and not meant[1].wrong:
+        return meant
+    if why := why_smaller(first, path, shapes, rtol) or why_meant(first, path, shapes, rtol):
+        raise UnusableError(f"{path}: {why}; then it is judged")
     return meant or _in_halves(first, path, rtol) or _at_one_axis(first, path, shapes, rtol) or first
 
 
@@ -189,7 +200,7 @@ def _with_labels_of_all(task: Task) -> Task | None:
     for name, shape in shapes.items():
         said = re.sub(rf"\b{name} \([\d, ]*\)", f"{name} {shape}", said)
     with suppress(UnusableError):
-        return task.varied(partial(_in_shapes, shapes=shapes), said) if shapes else None
+        return task.varied(partial(in_shapes, shapes=shapes), said) if shapes else None
     return None
 
 
@@ -201,12 +212,6 @@ def _broadcast_to(leaf: Node, graph: Graph) -> tuple[int, ...] | None:
     larger = (user for user in users if user.shape != leaf.shape)
     others = (x.shape for user in larger for x in user.operands if isinstance(x, Node) and x is not leaf)
     return next((shape for shape in others if shape and shape != leaf.shape), None)
-
-
-def _in_shapes(given: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-    """The arguments, some with other numbers of their kind, of a shape."""
-    rng = np.random.default_rng(8)
-    return {name: alike(x, shapes[name], rng) if name in shapes else x for name, x in given.items()}
 
 
 def _hidden(task: Task) -> tuple[float, float]:

@@ -7,6 +7,7 @@ upstream gradient that is not 0.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,13 @@ from ..check.running import Run, python_function
 from ..check.syntax import text_of
 from .judged_again import Judged
 from .judging import judge, not_right
+from .task import Task
 from .unusable import UnusableError
 
 _SMALL = 1e-3
 """So many times as large an upstream gradient is at which no gradient comes to a limit."""
+_LIMITS = re.compile(r"clip|norm|max|min")
+_OF_LIMITS = "backward limits how large gradients are; of that nothing is judged:"
 
 
 def at_another_upstream(judged: Judged, path: Path, rtol: float | None) -> Judged | None:
@@ -30,9 +34,11 @@ def at_another_upstream(judged: Judged, path: Path, rtol: float | None) -> Judge
     Where gradients are limited, what is wrong below the limit is told there.
     """
     task = judged[0]
+    text = text_of(python_function(task.backward))
+    if task.untaken and task.with_weights is not None and _LIMITS.search(text):
+        return _with_other_weights(judged, task.with_weights, path, rtol)
     if task.with_upstream is None or len(task.upstreams) != 1:
         return None
-    text = text_of(python_function(task.backward))
     for vary, why in ((made, why) for pattern, made, why in _MEANT if pattern.search(text)):
         with suppress(UnusableError):
             other = replace(task.with_upstream(vary), said=task.said, drawn=task.drawn, excerpt=task.excerpt)
@@ -42,6 +48,21 @@ def at_another_upstream(judged: Judged, path: Path, rtol: float | None) -> Judge
             if ran.error is None and (less or same):
                 report, ran = judge(other, path, rtol)
                 return other, replace(report, remarks=(*report.remarks, why)), ran
+    return None
+
+
+def _with_other_weights(
+    judged: Judged, with_weights: Callable[[], Task], path: Path, rtol: float | None
+) -> Judged | None:
+    """What is judged with other weights than those of the file, as a loss has no upstream gradient to make smaller."""
+    with suppress(UnusableError):
+        task = judged[0]
+        other = replace(with_weights(), said=task.said, drawn=task.drawn, excerpt=task.excerpt)
+        report, ran = judge(other, path, rtol, why=False, point=False)
+        if ran.error is None and not_right(report) < not_right(judged[1]):
+            report, ran = judge(other, path, rtol)
+            why = f"{_OF_LIMITS} the weights are others than those of the file, so that they come to no limit."
+            return other, replace(report, remarks=(*report.remarks, why)), ran
     return None
 
 
@@ -68,10 +89,10 @@ def _at_one_place(upstream: Any) -> Any:
 
 _MEANT = (
     (
-        re.compile(r"clip|norm|max|min"),
+        _LIMITS,
         _smaller,
-        "backward limits how large gradients are; of that nothing is judged: the upstream gradient is "
-        f"{_SMALL:g} times as large as it was drawn, so that they come to no limit.",
+        f"{_OF_LIMITS} the upstream gradient is {_SMALL:g} times as large as it was drawn, so that they come to no "
+        "limit.",
     ),
     (
         re.compile(r"==\s*0(\.0*)?\s*:\s*continue"),

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..check.given import spelled
 from ..check.syntax import text_of
+from ..graph import Graph, named_nodes
 from .layers import Layer
 from .predictions import says_upstream
 from .trials import Trial
 
 _MEAN = re.compile(r"\b(mean|average)\(")
+_RESULTS = re.compile(r"(?i)out(put)?s?|y|res(ult)?|loss")
+"""How anything is called that a forward pass returns, so that a name tells nothing of which value it is."""
 _DIVIDED = re.compile(r"\blen\(|\.(shape|size)\b|\bmean\(")
 """What tells that a gradient is that of a mean."""
 
@@ -26,10 +31,12 @@ class Reading:
     Attributes:
         predicted: whether it takes a prediction in the place of an upstream gradient.
         averaged: whether they are those of the mean of the losses that forward returns; else of their sum.
+        stage: the value on the way of forward that its upstream gradient is of; "" where that is what forward returns.
     """
 
     predicted: bool = False
     averaged: bool = False
+    stage: str = ""
 
 
 def may_be_averaged(layer: Layer, trial: Trial) -> list[bool]:
@@ -65,6 +72,24 @@ def said_of(layer: Layer, trial: Trial, averaged: bool) -> tuple[str, ...]:
         what = f"mean, which {way} takes" if way else "mean" if averaged else "sum"
         said += (f"forward returns several losses; backward was compared with the gradients of their {what}.",)
     return said
+
+
+def stage_meant(upstreams: Sequence[str], graph: Graph) -> str:
+    """The value on the way whose gradient an upstream gradient is by its name, as ``dz`` is beside an output ``a``."""
+    outputs, named = {*graph.outputs}, named_nodes(graph)
+    if len(outputs) != 1 or len(upstreams) != 1:
+        return ""
+    meant = spelled(upstreams, named)[0] or {n: n for n in named if len(n) > 1 and upstreams[0].endswith(f"d{n}")}
+    meant = {n: key for n, key in meant.items() if not _RESULTS.fullmatch(n)}
+    return next((n for n in meant if named[n] not in outputs and not named[n].is_leaf and named[n].requires_grad), "")
+
+
+def why_stage(upstream: str, stage: str) -> str:
+    """Why a backward pass is not judged that is right for the gradient of a value on the way of forward."""
+    return (
+        f"it is right where its {upstream} is the gradient of {stage}, as which it is called, and wrong where it is "
+        f"that of what forward returns, which is another value; return {stage}, or call it otherwise, such as dout"
+    )
 
 
 def why_instead(trial: Trial) -> str:

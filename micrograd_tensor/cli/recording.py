@@ -36,12 +36,12 @@ from ..graph import graph
 from ..notation.printable import listed
 from .costs import read_by_backward
 from .derivatives import sources_of
-from .global_weights import global_names, keeping, replaced
+from .global_weights import drawn_anew, global_names, held_in_module, keeping, replaced, with_drawn_anew
 from .held import leaves_of
 from .layers import Layer, no_layers, parameters_of, parameters_of_constructor, wanted_by
 from .made_anew import made_anew
 from .predictions import may_be_predicted
-from .readings import Reading, may_be_averaged, said_of, why_instead
+from .readings import Reading, may_be_averaged, said_of, stage_meant, why_instead, why_stage
 from .roles import is_labels, role_of
 from .said_of_trials import as_option, said_of_guess, said_of_trial, why_it_runs_at_none
 from .seeded import seeded
@@ -89,6 +89,8 @@ def recorded(
     readings = [Trials(layer, given, seed, exact, predicted) for predicted in ways]
     own = frozenset(name for name, value in given.items() if isinstance(value, np.ndarray))
     record = functools.partial(_recorded, module, layer, path, seed, exact=exact, given=own, dout=dout, call=call)
+    if reading is not None and reading.stage:
+        record = functools.partial(record, stage=reading.stage)
     trials, chosen = _chosen(readings)
     if chosen is None:
         error = trials.broken or (trials.last if exact and not (trials.instead or trials.unknown) else None)
@@ -123,6 +125,9 @@ def recorded(
             for averaged in may_be_averaged(layer, trial):
                 with suppress(UnusableError):
                     yield replace(record(trial, averaged=averaged), instead=why_instead(trial))
+    if (stage := stage_meant(made.upstreams, made.captured)) and (trial := trials.at(guess)) is not None:
+        with suppress(UnusableError):
+            yield replace(record(trial, averaged=False, stage=stage), instead=why_stage(made.upstreams[0], stage))
 
 
 def _chosen(readings: list[Trials]) -> tuple[Trials, Trial | None]:
@@ -168,6 +173,7 @@ def _recorded(
     dout: Any,
     call: str,
     averaged: bool,
+    stage: str = "",
 ) -> Task:
     arguments = trial.guess.arguments
     _require_layers(layer, trial.own, path)
@@ -194,9 +200,12 @@ def _recorded(
         layer.function,
         "out" if takes.gradients or layer.reading else "loss",
     )
-    outputs = rolled(outputs, records)
+    inner = tuple(x.recorded for name, x in names if name == stage and isinstance(x, Array))[:1] if stage else ()
+    *rest, last = rolled((*outputs, *inner), records)
+    outputs, inner = (tuple(rest), (last,)) if inner else ((*rest, last), ())
     del records  # which hold each step of each loop
     _compare(outputs, takes.outputs_of(trial.returned), path, layer)
+    outputs = inner or outputs
     outputs = (outputs[0].mean().named("loss"),) if averaged else outputs
     rng = np.random.default_rng([seed, 1])
     upstream = [np.asarray(rng.standard_normal(out.shape), out.dtype) for out in outputs]
@@ -226,7 +235,7 @@ def _recorded(
     dout = upstream[0] if len(upstream) == 1 else tuple(upstream)
     inputs = {node.name or "": node.shape for node in captured.nodes if node.is_leaf and node.requires_grad}
     ignored = tuple(inspect.signature(forward if backward is None else backward).parameters)
-    reading = Reading(trial.given is not None, averaged)
+    reading = Reading(trial.given is not None, averaged, stage)
     adapted: Callable[..., Any]
     if backward is None:
         adapted = Adapted(forward, _gradients_beside(forward, arguments), inputs, None)
@@ -245,6 +254,7 @@ def _recorded(
         with_upstream=lambda vary: next(
             recorded(module, layer, path, seed, arguments, True, dout=vary(upstream[0]), reading=reading)
         ),
+        with_weights=_of_weights_anew(module, layer, path, seed, arguments, reading),
         said=said_of_trial(layer, trial, seed, given, call),
         guessed="" if exact else said_of_guess(trial),
         unlike=frozenset(trial.unlike),
@@ -265,6 +275,21 @@ def _recorded(
         reading=reading,
         read_as=said_of(layer, trial, averaged),
     )
+
+
+def _of_weights_anew(
+    module: ModuleType, layer: Layer, path: Path, seed: int, arguments: Mapping[str, Any], reading: Reading
+) -> Callable[[], Task] | None:
+    """See `Task.with_weights`."""
+    if layer.made_by is not None or not held_in_module(layer):
+        return None
+
+    def made() -> Task:
+        with drawn_anew(layer, seed):
+            task = next(recorded(module, layer, path, seed, arguments, True, reading=reading))
+        return replace(task, backward=with_drawn_anew(task.backward, layer, seed))
+
+    return made
 
 
 def _require_loss(layer: Layer, path: Path) -> None:
@@ -487,8 +512,10 @@ def _names(
 ) -> Iterator[tuple[str, Any]]:
     """The names that a user has for values, the best known first."""
     for out, gradient in zip(outputs, takes.gradients, strict=False):
-        if len(gradient) > 1 and gradient[0] == "d" and not gradient.startswith("delta"):
-            yield gradient[1:].lstrip("_"), out
+        name = gradient[1:].lstrip("_") if gradient[:1] == "d" and not gradient.startswith("delta") else ""
+        other = local.get(name)  # as of dz beside z on the way to what is returned
+        if name and not (isinstance(other, Array) and other.recorded is not out):
+            yield name, out
     if takes.values:
         for name in takes.values:
             yield name, cache[name]

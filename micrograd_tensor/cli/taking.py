@@ -31,7 +31,7 @@ _OTHERWISE = r"(?i)_?(?:(?:delta|nabla|upd|update)_?{0}|{0}_(?:g|d|delta|nabla|u
 """How the gradient of a parameter is called besides."""
 _STEPS = re.compile(r"(?i)delta|upd")
 """What tells that it may be a step that is made of the gradient: which one, its values tell."""
-_RATES = re.compile(r"(?i)lr|eta|(learning_?)?rate|step_?size")
+_RATES = re.compile(r"(?i)lr|eta|(?!.*(drop|keep|decay))\w*rate|step_?size")
 _RATE = 0.1
 """What a backward pass gets that updates weights at once."""
 
@@ -118,6 +118,7 @@ class Taking:
         parameters = inspect.signature(backward).parameters.values()
         positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         names = [p.name for p in positional if p.default is p.empty] or [p.name for p in positional[:1]]
+        names += _further_upstreams(positional, names, forward, len(returned) if several else 1)
         caches = [name for name in names if is_cache(name) and not name.startswith(("d_", "grad"))]
         caches.sort(key=lambda name: re.fullmatch(_PARAMETERS, name) is not None)
         cache = caches[0] if caches else None
@@ -153,6 +154,9 @@ class Taking:
             elif several and unknown:
                 gradients = [name for name in rest if name in gradients or name in unknown]
                 others = [name for name in others if name not in unknown]
+        if several and len(gradients) > len(returned):  # there are no results that so many may be the gradients of
+            foreign = [name for name in gradients if not is_gradient(name)]
+            return cls((), cache, (), False, several, False, (*(foreign or gradients),))
         others = [name for name in rest if name in (*others, *of_result)]
         plain = names[: 1 + (cache is not None)] == [*gradients, *([cache] if cache else [])] and not others
         plain = plain and len(gradients) == 1
@@ -230,6 +234,16 @@ class Taking:
             return found
 
         return Adapted(backward, call, inputs, own, arguments)
+
+
+def _further_upstreams(
+    parameters: list[inspect.Parameter], needed: list[str], known: Collection[str], results: int
+) -> list[str]:
+    """Upstream gradients with a default, as ``dkl`` in ``backward(dz, dkl=1.0)``, if there are as many as results."""
+    rest = [p for p in parameters if p.name not in (*needed, *known) and isinstance(p.default, int | float)]
+    found = [p.name for p in rest if is_gradient(p.name) and not isinstance(p.default, bool) and p.name.startswith("d")]
+    upstreams = [name for name in needed if is_gradient(name) and name not in known]
+    return found if found and results == len(upstreams) + len(found) else []
 
 
 def _are_results(names: list[str], gradients: list[str], beside: int) -> bool:

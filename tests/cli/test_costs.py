@@ -282,3 +282,38 @@ def test_what_is_added_and_no_gradient_of_the_other_sign_is_wrong(check, right, 
     status, printed = check(ADDED.replace(right, wrong))
     assert status == 1
     assert "is wrong" in printed
+
+
+AUTOENCODER = """
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+class Autoencoder:
+    def __init__(self, n_in, n_hidden):
+        self.W1, self.W2 = np.random.randn(n_in, n_hidden), np.random.randn(n_hidden, n_in)
+
+    def forward(self, X):
+        self.a1 = sigmoid(X @ self.W1)
+        return sigmoid(self.a1 @ self.W2)
+
+    def compute_loss(self, X, X_hat):
+        return np.sum((X - X_hat) ** 2) / (2 * X.shape[0])
+
+    def backward(self, X, X_hat):
+        d2 = (X_hat - X) * X_hat * (1 - X_hat) / X.shape[0]
+        dW2 = self.a1.T @ d2
+        d1 = d2 @ self.W2.T * self.a1 * (1 - self.a1)
+        dW1 = X.T @ d1
+        self.W1 -= 0.1 * dW1
+        self.W2 -= 0.1 * dW2
+"""
+
+
+def test_a_cost_that_takes_the_result_comes_after_the_forward_pass(check):
+    status, printed = check(AUTOENCODER)
+    assert status == 0, printed
+    assert "and compute_loss after it, as backward takes X_hat" in printed
+    for right, wrong in (("(1 - X_hat)", "(1 + X_hat)"), ("X.T @ d1", "2 * X.T @ d1"), ("(X_hat - X)", "(X - X_hat)")):
+        status, printed = check(AUTOENCODER.replace(right, wrong))
+        assert status == 1
+        assert "wrong here" in printed

@@ -168,9 +168,13 @@ def test_the_page_says_what_is_not_right_yet_too(check, tmp_path):
 
 @pytest.mark.parametrize("error", ["error", "output_errors", "delta"])
 def test_with_a_target_less_an_output_for_an_upstream_gradient_descent_adds(check, error):
-    status, printed = check(STEPS.replace("self.w -= 0.1", "self.w += 0.1").replace("dout", error))
+    up = STEPS.replace("self.w -= 0.1", "self.w += 0.1").replace("dout", error)
+    status, printed = check(up.replace("self.b -= 0.1", "self.b += 0.1"))
     assert status == 0
     assert f"which is right where {error} is the target less the output" in " ".join(printed.split())
+    status, printed = check(up)  # not both
+    assert status == 1
+    assert "But backward is not right yet: it goes up the gradient of w." in printed
 
 
 @pytest.mark.parametrize("step", ["0.1 * dw.sum(axis=0)", "0.1 * (db + 0.1 * self.b)", "0.1 * np.clip(db, -1, 1)"])
