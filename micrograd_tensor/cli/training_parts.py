@@ -51,28 +51,35 @@ def steps_of_their_own(part: ast.AST) -> list[str]:
     >>> text = "w -= lr * dw; b += lr * db; v = v - eta * x.T @ (p - y); u -= lr * m / (np.sqrt(s) + eps)"
     >>> steps_of_their_own(ast.parse(text))
     ['b', 'v']
+    >>> steps_of_their_own(ast.parse("ws = [w + eta * nw for w, nw in zip(ws, nabla)]; nxt = x - config['lr'] * dx"))
+    ['w']
     """
     found = dict[str, None]()
-    for node in ast.walk(part):
-        match node:
-            case ast.AugAssign(target, ast.Add() | ast.Sub() as op, value):
-                pass
-            case ast.Assign([target], ast.BinOp(same, ast.Add() | ast.Sub() as op, value)) if ast.unparse(
-                same
-            ) == ast.unparse(target):
-                pass
-            case _:
-                continue
+    for what, op, value, own in _steps(part):
         factors, sign = _factors(value)
         down = sign * (-1 if isinstance(op, ast.Sub) else 1) < 0
         names = {_last_name(x) for factor in factors for x in ast.walk(factor)}
-        if any(map(_may_be_rate, names)) and not _is_step_down(factors, down):
-            found[ast.unparse(target)] = None
+        if not own and not any(_GRADIENTS.fullmatch(name) or re.fullmatch("n[wb]", name) for name in names):
+            continue
+        if any(is_rate(name) or (own and name == "alpha") for name in names) and not _is_step_down(factors, down):
+            found[what] = None
     return [*found]
 
 
-def _may_be_rate(name: str) -> bool:
-    return is_rate(name) or name == "alpha"
+def _steps(part: ast.AST) -> Iterator[tuple[str, ast.operator, ast.expr, bool]]:
+    """What something is added to or taken from, which of these, what, and whether the result has its name again."""
+    own = list[ast.BinOp]()
+    for node in ast.walk(part):
+        match node:
+            case ast.AugAssign(target, ast.Add() | ast.Sub() as op, value):
+                yield ast.unparse(target), op, value, True
+            case ast.Assign([target], ast.BinOp(same, ast.Add() | ast.Sub() as op, value) as whole):
+                if ast.unparse(same) == ast.unparse(target):
+                    own.append(whole)
+                    yield ast.unparse(target), op, value, True
+            case ast.BinOp(ast.Name() | ast.Attribute() | ast.Subscript() as left, ast.Add() | ast.Sub() as op, value):
+                if not any(node is one for one in own):
+                    yield ast.unparse(left), op, value, False
 
 
 def _factors(value: ast.expr) -> tuple[list[ast.expr], int]:
@@ -94,7 +101,8 @@ def _is_step_down(factors: list[ast.expr], down: bool) -> bool:
     """Whether a step is a number times what is called a gradient, downwards, or what an optimizer makes of some."""
     for factor in factors:
         names = {_last_name(x) for x in ast.walk(factor)} - {""}
-        if any(map(_may_be_rate, names)) and not any(isinstance(x, ast.MatMult) for x in ast.walk(factor)):
+        is_number = any(is_rate(name) or name == "alpha" for name in names)
+        if is_number and not any(isinstance(x, ast.MatMult) for x in ast.walk(factor)):
             continue
         products = any(isinstance(x, ast.MatMult) or called(x) in _PRODUCTS for x in ast.walk(factor))
         if isinstance(factor, ast.Name | ast.Attribute | ast.Subscript | ast.Constant | ast.Call) and not products:
@@ -106,7 +114,11 @@ def _is_step_down(factors: list[ast.expr], down: bool) -> bool:
 
 
 def _last_name(node: ast.AST) -> str:
-    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+    """A name, that of an attribute, or a key."""
+    match node:
+        case ast.Name(name) | ast.Attribute(attr=name) | ast.Constant(str() as name):
+            return name
+    return ""
 
 
 def not_reversed(part: ast.AST) -> list[str]:
