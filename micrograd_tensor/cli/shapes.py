@@ -304,8 +304,9 @@ def _beside(kept: Sequence[tuple[int, ...]]) -> Iterator[dict[str, Any]]:
         if len(shape) == 1:
             yield {**_LAYOUTS[2], "input": (3, *shape, 6, 8), "gamma": shape}
     if shapes and len(shapes[0]) == 2:  # letters, one after another
-        n, letters = shapes[0]
-        yield {**_LAYOUTS[0], "input": ((4,), letters), "labels": ((4,), letters), "hidden state": (n, 1)}
+        (n, letters), last = shapes[0], shapes[-1]
+        classes = min(letters, last[0]) if last[-1] == 1 else letters
+        yield {**_LAYOUTS[0], "input": ((4,), letters), "labels": ((4,), classes), "hidden state": (n, 1)}
     matrices = [shape for shape in shapes if len(shape) == 2]
     if len(matrices) > 1 and matrices[1][0] % matrices[0][1] == 0:  # several words, whose rows are one after another
         (words, n), (m, _) = matrices[:2]
